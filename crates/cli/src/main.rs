@@ -1,0 +1,2 @@
+//! The `madang` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Real-time messaging server and library.

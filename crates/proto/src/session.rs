@@ -1,0 +1,211 @@
+//! The one contract between a protocol and whatever drives it.
+//!
+//! A [`Session`] is handed an [`Input`] and the time, and leaves [`Intent`]s in an [`Out`]. It owns
+//! no socket and no timer; the driver performs the intents in order and, where one can fail or
+//! yields a value, answers its [`Token`] with [`Input::Done`].
+
+use std::{ops::Range, sync::Arc, time::Instant};
+
+use crate::{Body, Cursor, Position, Topic};
+
+/// A protocol's state for one client.
+pub trait Session: Send {
+    /// Takes one input and leaves intents in `out`.
+    fn handle(&mut self, input: Input<'_>, now: Instant, out: &mut Out);
+
+    /// When [`Input::Timeout`] is due; asked after each call of [`Session::handle`].
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// What happens to a session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Input<'a> {
+    /// The carrier is ready. Always first, and once.
+    Opened,
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// An intent was carried out, or refused.
+    Done(Token, Result<Outcome, Refusal>),
+    /// The instant of [`Session::poll_timeout`] has come.
+    Timeout,
+    /// The carrier is gone; nothing can be sent any more. Always last, and once.
+    Closed(Farewell),
+}
+
+/// How a carrier ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// The peer said goodbye, or we did.
+    Clean,
+    /// The connection was cut.
+    Cut,
+}
+
+/// Names an intent, so that its [`Input::Done`] can be told from others. The session chooses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token(pub u32);
+
+/// What an intent yielded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A subscription is in force. What the topic held after the cursor follows, then what is new.
+    Joined {
+        /// Where the topic stood.
+        at: Position,
+        /// Something between the cursor and what is held has been lost.
+        gap: bool,
+    },
+    /// A publication was taken.
+    Published(Position),
+}
+
+/// Why an intent was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A sentence for the client.
+    pub reason: String,
+}
+
+/// The two kinds of message that a WebSocket carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// How a subscriber wants publications rendered; its meaning belongs to the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Form(pub u8);
+
+/// What a session wants done, in order.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Intent {
+    /// Send a message: bytes `range` of [`Out::bytes`].
+    Send {
+        /// Text or binary.
+        kind: Kind,
+        /// Where in [`Out::bytes`] it lies.
+        range: Range<usize>,
+    },
+    /// Join a topic.
+    Subscribe(Box<Subscribe>),
+    /// Leave a topic.
+    Unsubscribe(Topic),
+    /// Publish to a topic.
+    Publish(Box<Publish>),
+    /// Close the carrier with this code and reason.
+    Close {
+        /// A WebSocket close code.
+        code: u16,
+        /// At most 123 bytes of UTF-8 are sent.
+        reason: String,
+    },
+    /// Read no more from this carrier until [`Intent::Resume`].
+    Pause,
+    /// Read again.
+    Resume,
+}
+
+/// The wish to receive a topic.
+#[derive(Debug, Clone)]
+pub struct Subscribe {
+    /// Answered with [`Outcome::Joined`].
+    pub token: Token,
+    /// Which topic.
+    pub topic: Topic,
+    /// From where.
+    pub from: Cursor,
+    /// How publications are rendered.
+    pub form: Form,
+    /// Tell of joins and leaves too.
+    pub watch: bool,
+    /// Be counted as present, under this name and key.
+    pub present: Option<Present>,
+}
+
+/// How a session shows in a topic's presence.
+#[derive(Debug, Clone, Default)]
+pub struct Present {
+    /// The name that others see.
+    pub user: Option<Arc<str>>,
+    /// A client's own key: a session that returns with it within the grace replaces the one that
+    /// was cut, and nobody is told of a leave and a join.
+    pub key: Option<Arc<str>>,
+}
+
+/// The wish to publish.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// Answered with [`Outcome::Published`]; `None` where the session does not care.
+    pub token: Option<Token>,
+    /// Which topic.
+    pub topic: Topic,
+    /// The event's name; `None` is `message`.
+    pub event: Option<Arc<str>>,
+    /// The payload.
+    pub body: Body,
+    /// Who publishes.
+    pub publisher: Option<Arc<str>>,
+}
+
+/// Where a session leaves what it wants done. The driver owns one and clears it after each call.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// The intents, in order.
+    pub intents: Vec<Intent>,
+    /// The bytes that [`Intent::Send`] points into.
+    pub bytes: Vec<u8>,
+}
+
+impl Out {
+    /// Sends a text message.
+    pub fn text(&mut self, text: &str) {
+        self.send(Kind::Text, text.as_bytes());
+    }
+
+    /// Sends a binary message.
+    pub fn binary(&mut self, bytes: &[u8]) {
+        self.send(Kind::Binary, bytes);
+    }
+
+    /// Sends a message of either kind; the bytes of [`Kind::Text`] must be UTF-8.
+    pub fn send(&mut self, kind: Kind, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.intents.push(Intent::Send { kind, range: start..self.bytes.len() });
+    }
+
+    /// Joins a topic.
+    pub fn subscribe(&mut self, wish: Subscribe) {
+        self.intents.push(Intent::Subscribe(Box::new(wish)));
+    }
+
+    /// Publishes to a topic.
+    pub fn publish(&mut self, wish: Publish) {
+        self.intents.push(Intent::Publish(Box::new(wish)));
+    }
+
+    /// Closes the carrier.
+    pub fn close(&mut self, code: u16, reason: impl Into<String>) {
+        self.intents.push(Intent::Close { code, reason: reason.into() });
+    }
+
+    /// Forgets everything, and gives back memory that one large message took.
+    pub fn clear(&mut self) {
+        const KEEP: usize = 256 * 1024;
+        self.intents.clear();
+        self.bytes.clear();
+        if self.bytes.capacity() > KEEP {
+            self.bytes.shrink_to(KEEP);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! A WebSocket that says back what it hears.
+
+fn main() {}
