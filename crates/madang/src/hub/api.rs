@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use madang_proto::{Body, Cursor, Position, Present};
+use madang_proto::{Body, Cursor, Position, session::Present};
 
 use super::{Published, TopicKey};
 

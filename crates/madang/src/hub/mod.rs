@@ -10,7 +10,7 @@ mod sync;
 
 use std::{sync::Arc, time::Instant};
 
-use madang_proto::{Cursor, Farewell, Position, Presence, Topic};
+use madang_proto::{Cursor, Position, Presence, Topic, session::Farewell};
 
 pub use self::{
     api::{
