@@ -231,6 +231,11 @@ impl State {
         self.roster.as_ref().map_or_else(Vec::new, |roster| roster.list())
     }
 
+    #[cfg(test)]
+    pub(super) fn absences(&self) -> usize {
+        self.roster.as_ref().map_or(0, |roster| roster.absences())
+    }
+
     fn tell(&mut self, joined: bool, presence: Presence) {
         let count = self.count();
         if count == 0 {

@@ -56,6 +56,8 @@ mod presence;
 mod seats;
 mod shards;
 pub(crate) mod sync;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
 use std::{fmt, sync::Arc, time::Instant};

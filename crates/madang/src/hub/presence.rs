@@ -175,6 +175,11 @@ impl Roster {
         self.absences.front().map(|absence| absence.until)
     }
 
+    #[cfg(test)]
+    pub(super) fn absences(&self) -> usize {
+        self.absences.len()
+    }
+
     /// Keeps the absences that are over from piling up when somebody comes and goes in a hurry.
     fn compact(&mut self) {
         if self.absences.len() > 2 * self.absent + 16 {
