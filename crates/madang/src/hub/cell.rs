@@ -231,7 +231,7 @@ impl State {
         self.roster.as_ref().map_or_else(Vec::new, |roster| roster.list())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn absences(&self) -> usize {
         self.roster.as_ref().map_or(0, |roster| roster.absences())
     }

@@ -159,7 +159,8 @@ impl Members {
 
 const _: () = assert!(size_of::<Member>() <= 32);
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests {
     use std::collections::HashMap;
 

@@ -4,7 +4,8 @@
 //! returns, the other hubs have the publication, or another thread that publishes is about to hand
 //! it over. A node alone pays one lookup under a lock for each publication.
 
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 
 use std::{

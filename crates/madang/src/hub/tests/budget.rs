@@ -8,7 +8,7 @@ use super::*;
 
 fn hub(max_bytes: usize) -> Hub {
     let limits = Limits { count: 1_000, age: Duration::from_mins(5) };
-    let history = HistoryConfig { max_bytes, limits, ..HistoryConfig::default() };
+    let history = HistoryConfig { limits, max_bytes, ..HistoryConfig::default() };
     Hub::new(HubConfig { history, ..HubConfig::default() })
 }
 

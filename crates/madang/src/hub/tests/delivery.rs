@@ -405,7 +405,9 @@ proptest! {
     #[test]
     fn each_member_gets_what_follows_its_cursor_once_and_in_order(steps in steps()) {
         let mut model = Model::new();
-        steps.iter().for_each(|step| model.step(step));
+        for step in &steps {
+            model.step(step);
+        }
         model.check();
     }
 }

@@ -242,11 +242,11 @@ fn shuttle_those_who_watch_count_alike() {
         let workers = [("anna", "k"), ("ben", "k")].map(|(user, key)| {
             let mut worker = Worker::new(&hub);
             thread::spawn(move || {
-                worker.join(0, Cursor::Now, guest(user, Some(key)));
-                worker.join(1, Cursor::Now, guest("both", Some("k")));
+                worker.join(0, Cursor::Now, Some(guest(user, Some(key))));
+                worker.join(1, Cursor::Now, Some(guest("both", Some("k"))));
                 worker.turn();
                 worker.leave(1, Farewell::Clean);
-                worker.join(1, Cursor::Now, guest(user, Some(key)));
+                worker.join(1, Cursor::Now, Some(guest(user, Some(key))));
                 worker
             })
         });
@@ -312,7 +312,9 @@ fn shuttle_nodes_hear_each_other_once_and_without_deadlock() {
         let hubs =
             [(); 2].map(|()| Hub::with_broker(HubConfig::default(), broker.connect()).unwrap());
         let mut workers = hubs.each_ref().map(Worker::new);
-        workers.iter_mut().for_each(|worker| worker.join(0, Cursor::Now, None));
+        for worker in &mut workers {
+            worker.join(0, Cursor::Now, None);
+        }
         let publishers = [publisher(&hubs[0], "a", 2), publisher(&hubs[1], "b", 2)];
         let passer = {
             let mut passer = Worker::new(&hubs[1]);
