@@ -298,10 +298,9 @@ fn shuttle_a_form_is_made_once_and_every_byte_is_paid_back() {
             thread.join().unwrap();
         }
         hub.0.clock.advance(Duration::from_hours(1));
-        for _ in 0..8 {
-            hub.expire(Instant::now());
-        }
+        tidy(&hub);
         assert_eq!((hub.stats().history_bytes, hub.stats().topics), (0, 1));
+        assert!(hub.0.histories.lock().is_empty());
     });
 }
 
