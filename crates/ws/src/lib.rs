@@ -6,6 +6,7 @@ mod conn;
 pub mod deflate;
 pub mod error;
 pub mod frame;
+pub mod handshake;
 mod mask;
 mod message;
 mod recv;
