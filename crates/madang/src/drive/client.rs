@@ -6,7 +6,10 @@ use madang_proto::{Protocol, Session};
 use madang_ws::Connection;
 use smallvec::SmallVec;
 
-use super::{mail::ClientId, outbox::Outbox};
+use super::{
+    mail::{ClientId, Pass},
+    outbox::Outbox,
+};
 use crate::hub::TopicKey;
 use madang_proto::Topic;
 
@@ -76,6 +79,10 @@ pub(super) struct Cold {
     pub(super) subscriptions: SmallVec<[Subscription; 1]>,
     /// When a socket that is ending is given up.
     pub(super) give_up: Option<Instant>,
+    /// Counts the connection until it is dropped.
+    pub(super) _pass: Pass,
+    /// What had been received when the session asked to read no more.
+    pub(super) held: Vec<u8>,
 }
 
 /// A topic that a client is in.

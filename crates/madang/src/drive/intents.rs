@@ -10,10 +10,11 @@ use madang_ws::CloseCode;
 
 use super::{
     client::{Cold, Flags, Subscription},
-    mail::{ClientHandle, Command, Newcomer},
+    mail::{ClientHandle, Newcomer},
     poll::Interest,
     worker::Worker,
 };
+use crate::app::{Begin, Command};
 use crate::hub::{Attendance, Draft, FormKey, Join, Joined, Member, Published};
 
 /// What follows once the intents before it are carried out.
@@ -26,7 +27,7 @@ enum Next {
 impl Worker {
     /// Gives a socket whose handshake is done a place among the clients.
     pub(super) fn adopt(&mut self, newcomer: Newcomer) {
-        let Newcomer { stream, peer, early, deflate, protocol, begin } = newcomer;
+        let Newcomer { stream, peer, early, deflate, protocol, begin, pass } = newcomer;
         let Some(&known) = self.renderer.protocols.get(usize::from(protocol)) else { return };
         let id = self.clients.reserve(stream, self.seconds());
         let slot = id.slot as usize;
@@ -41,16 +42,24 @@ impl Worker {
         }
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
-        let handle = ClientHandle { worker: self.handle.clone(), id, session, peer };
+        let begun = match begin {
+            Begin::Session(session) => session,
+            Begin::Handler(begin) => {
+                let worker = self.handle.clone();
+                begin(Arc::new(ClientHandle { worker, id, session, peer }))
+            }
+        };
         let shared_bits = deflate.as_ref().map_or(0, super::deliver::shared_window);
         let mut cold = Box::new(Cold {
             ws: madang_ws::Connection::new(madang_ws::Role::Server, &self.config.limits, deflate),
-            session: Some(begin(handle)),
+            session: Some(begun),
             protocol: known,
             form_base: u32::from(protocol) << 16 | u32::from(shared_bits),
             id: session,
             subscriptions: smallvec::SmallVec::new(),
             give_up: None,
+            _pass: pass,
+            held: Vec::new(),
         });
         self.tell(slot, &mut cold, Input::Opened);
         self.transmit(slot, &mut cold);
@@ -267,14 +276,9 @@ impl Worker {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         match command {
             Command::Send(kind, bytes) => self.send(slot, &mut cold, kind, &bytes),
-            Command::Ping(payload) => {
-                let own = self.clients.hot[slot].outbox.own(&mut self.pool);
-                if cold.ws.ping(&payload, own).is_ok() {
-                    self.mark_dirty(slot);
-                }
-            }
             Command::Close(code, reason) => self.begin_close(slot, &mut cold, code, &reason),
-            Command::Join { topic, form, from, present } => {
+            Command::Join { topic, from, present } => {
+                let form = Form::default();
                 let wish = Subscribe { token: Token(0), topic, from, form, watch: false, present };
                 let mut queue = VecDeque::new();
                 self.subscribe(slot, &mut cold, &wish, &mut queue);
@@ -293,6 +297,7 @@ impl Worker {
         }
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+        self.feed_held(slot);
     }
 }
 

@@ -7,11 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use madang_proto::{Cursor, Form, Kind, Protocol, Session, Topic, session::Present};
+use madang_proto::Protocol;
 
 use super::poll::Wake;
-use crate::hub::{self, Mailbox};
+use crate::{
+    app::{Begin, Client, Command},
+    hub::{self, Mailbox},
+};
 
 /// One item for a worker.
 pub(super) enum Mail {
@@ -31,10 +33,9 @@ pub(crate) struct Newcomer {
     /// Which protocol renders for it, as the worker's list numbers them.
     pub(crate) protocol: u8,
     pub(crate) begin: Begin,
+    /// Held for as long as the connection is open.
+    pub(crate) pass: Pass,
 }
-
-/// Makes the session once the client has its place.
-pub(crate) type Begin = Box<dyn FnOnce(ClientHandle) -> Box<dyn Session> + Send>;
 
 /// Where a client is: a place that is used again, and which occupant of it is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,22 +54,8 @@ impl ClientId {
     }
 }
 
-/// What other threads ask of a client.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Send(Kind, Bytes),
-    Ping(Bytes),
-    Close(u16, String),
-    Join {
-        topic: Topic,
-        form: Form,
-        from: Cursor,
-        present: Option<Present>,
-    },
-    Leave(Topic),
-    /// Its handler has room again.
-    Resume,
-}
+/// Whatever counts a connection; the worker only keeps it.
+pub(crate) type Pass = Arc<dyn Send + Sync>;
 
 /// A worker, as other threads see it. Cloning counts a reference.
 #[derive(Clone)]
@@ -138,27 +125,24 @@ impl hub::Post for WorkerHandle {
     }
 }
 
-/// One client of a worker, to be commanded from any thread. What is sent to a client that has gone
-/// is dropped.
-#[derive(Clone)]
-pub(crate) struct ClientHandle {
+/// One client of a worker, to be commanded from any thread.
+pub(super) struct ClientHandle {
     pub(super) worker: WorkerHandle,
     pub(super) id: ClientId,
     pub(super) session: u64,
     pub(super) peer: Option<SocketAddr>,
 }
 
-impl ClientHandle {
-    pub(crate) fn command(&self, command: Command) {
+impl Client for ClientHandle {
+    fn command(&self, command: Command) {
         self.worker.post(Mail::Command(self.id, command));
     }
 
-    /// A number for the session, unique in the process.
-    pub(crate) fn session(&self) -> u64 {
+    fn session(&self) -> u64 {
         self.session
     }
 
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+    fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 }

@@ -36,8 +36,10 @@ impl Interest {
 pub(super) struct Ready {
     /// The token that it was added with.
     pub(super) token: u64,
-    /// There is something to read, an end or an error among it.
+    /// There is something to read, or the peer's end has come.
     pub(super) read: bool,
+    /// The connection is gone in both directions; told to those who do not wait for it too.
+    pub(super) broken: bool,
     /// There is room to write.
     pub(super) write: bool,
 }
@@ -122,13 +124,9 @@ impl Poller {
             if data.u64() != WAKE {
                 into.push(Ready {
                     token: data.u64(),
-                    read: flags.intersects(
-                        epoll::EventFlags::IN
-                            | epoll::EventFlags::RDHUP
-                            | epoll::EventFlags::HUP
-                            | epoll::EventFlags::ERR,
-                    ),
-                    write: flags.intersects(epoll::EventFlags::OUT | epoll::EventFlags::ERR),
+                    read: flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP),
+                    broken: flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR),
+                    write: flags.contains(epoll::EventFlags::OUT),
                 });
             }
         }

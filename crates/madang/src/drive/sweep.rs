@@ -116,6 +116,7 @@ impl Worker {
         self.begin_close(slot, &mut cold, CloseCode::GOING_AWAY.as_u16(), GOING_AWAY);
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+        self.feed_held(slot);
     }
 }
 

@@ -30,7 +30,13 @@ impl Worker {
         if event.write {
             self.mark_dirty(slot);
         }
-        if event.read { self.receive(slot) } else { 0 }
+        let flags = self.clients.hot[slot].flags;
+        if event.broken && (flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED)) {
+            // Level-triggered: nobody may be left with an event that is not taken.
+            self.cut(slot);
+            return 0;
+        }
+        if event.read || event.broken { self.receive(slot) } else { 0 }
     }
 
     fn receive(&mut self, slot: usize) -> usize {
@@ -65,10 +71,27 @@ impl Worker {
         let mut input = Input::new(&mut buffer[..count]);
         while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
             self.event(slot, &mut cold, event);
+            if self.clients.hot[slot].flags.has(Flags::PAUSED) {
+                break;
+            }
         }
+        let rest = count - input.remaining()..count;
+        cold.held.extend_from_slice(&buffer[rest]);
         self.buffer = buffer;
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+    }
+
+    /// What a paused session left unread goes on when it reads again.
+    pub(super) fn feed_held(&mut self, slot: usize) {
+        let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
+        if cold.held.is_empty() || self.clients.hot[slot].flags.has(Flags::PAUSED) {
+            return;
+        }
+        // It came from this buffer, so it fits.
+        let held = std::mem::take(&mut cold.held);
+        self.buffer[..held.len()].copy_from_slice(&held);
+        self.feed(slot, held.len());
     }
 
     /// A client's rare part goes back to its place, unless the place was emptied meanwhile.
