@@ -6,10 +6,16 @@ mod conn;
 pub mod deflate;
 pub mod error;
 pub mod frame;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
 mod mask;
 mod message;
 mod recv;
 mod send;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod utf8;
 
 #[doc(inline)]
