@@ -374,6 +374,16 @@ impl Connection {
         self.pending.get_or_insert_default().closed = Some(Closed { code, reason, by });
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let pending = self
+            .pending
+            .as_ref()
+            .map_or(0, |p| size_of::<Pending>() + p.pongs.capacity() + p.close.capacity());
+        pending + self.receiver.held()
+    }
+
     /// Frees the box of pending things when it is empty.
     fn tidy(&mut self) {
         let empty = |p: &Pending| p.pongs.is_empty() && p.close.is_empty() && p.closed.is_none();

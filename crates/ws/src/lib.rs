@@ -6,11 +6,17 @@ mod conn;
 pub mod deflate;
 pub mod error;
 pub mod frame;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzzing;
 pub mod handshake;
 mod mask;
 mod message;
 mod recv;
 mod send;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod utf8;
 
 #[doc(inline)]

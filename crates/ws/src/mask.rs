@@ -49,3 +49,56 @@ pub(crate) fn random_key() -> Result<Key, Error> {
         Ok(keys[*left])
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule of §5.3, byte by byte.
+    fn scalar(bytes: &mut [u8], key: Key) {
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte ^= key[i % 4];
+        }
+    }
+
+    #[test]
+    fn every_length_alignment_and_phase_agrees_with_the_rule() {
+        let data: Vec<u8> = (0..=u8::MAX).cycle().take(400).collect();
+        for len in 0..=300 {
+            for at in 0..16 {
+                for phase in 0..4 {
+                    let key = advance([0x37, 0xFA, 0x21, 0x3D], phase);
+                    let (mut fast, mut slow) = (data.clone(), data.clone());
+                    apply(&mut fast[at..at + len], key);
+                    scalar(&mut slow[at..at + len], key);
+                    assert_eq!(fast, slow, "length {len} at {at} in phase {phase}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_make_the_whole(data in prop::collection::vec(any::<u8>(), 0..300), key: Key, cuts in prop::collection::vec(0_usize..70, 0..20)) {
+            let (mut whole, mut pieces) = (data.clone(), data);
+            apply(&mut whole, key);
+            let (mut at, mut turned) = (0, key);
+            for n in cuts.into_iter().chain([usize::MAX]) {
+                let n = n.min(pieces.len() - at);
+                apply(&mut pieces[at..at + n], turned);
+                turned = advance(turned, n);
+                at += n;
+            }
+            prop_assert_eq!(whole, pieces);
+        }
+    }
+
+    #[test]
+    fn keys_differ() {
+        let keys: std::collections::HashSet<Key> =
+            (0..1000).map(|_| random_key().unwrap()).collect();
+        // Two of a thousand are equal about once in nine thousand runs; five never are.
+        assert!(keys.len() > 995);
+    }
+}

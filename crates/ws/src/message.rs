@@ -155,6 +155,15 @@ impl Assembly {
         }
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.capacity(),
+            Body::Binary(bytes) => bytes.capacity(),
+        }
+    }
+
     /// Appends `piece`, after which `more` bytes of this frame are to come. Memory for them is
     /// taken at most in the amount that has arrived: what a header promises is not believed.
     pub(crate) fn push(&mut self, piece: &[u8], more: u64) -> Result<(), PeerMisbehaved> {

@@ -125,6 +125,13 @@ impl Receiver {
         self.control = None;
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, Assembly::held)
+            + self.control.as_ref().map_or(0, |_| size_of::<Cut>())
+    }
+
     /// Whether a message or a control frame has begun and is not complete.
     #[inline]
     pub(crate) fn is_mid_message(&self) -> bool {
