@@ -62,7 +62,7 @@ export class View {
     const state = this.#at("state");
     state.dataset.state = name;
     this.#at("state-words").textContent = this.#words[name] + (why === "" ? "" : `: ${why}`);
-    if (name === "connecting") this.busy(true);
+    if (name !== "open") this.busy(name === "connecting");
     const [retry, leave] = [this.#at("retry"), this.#at("leave")];
     const focused = document.activeElement;
     retry.hidden = name !== "closed";

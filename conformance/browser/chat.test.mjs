@@ -101,6 +101,12 @@ async function picture(page, width, height, noise) {
       sky.addColorStop(1, "#31748f");
       context.fillStyle = sky;
       context.fillRect(0, 0, width, height);
+      context.fillStyle = "#1f3d36";
+      context.beginPath();
+      for (const [x, y] of [[0, 1], [0.28, 0.5], [0.5, 0.8], [0.75, 0.42], [1, 0.9], [1, 1]]) {
+        context.lineTo(x * width, y * height);
+      }
+      context.fill();
       if (noise) {
         const image = context.getImageData(0, 0, width, height);
         for (let at = 0; at < image.data.length; at += 4) image.data[at] = Math.random() * 256;
@@ -142,9 +148,9 @@ test("two people talk: text both ways, an image, and everybody's coming and goin
   await robin.hears("지우", "안녕하세요! 여기가 마당인가요?");
   await robin.say("Hello! Yes, this is the yard.");
   await jiu.hears("Robin", "Hello! Yes, this is the yard.");
-  await jiu.sendImage("sunset.png", "image/png", await picture(page, 480, 300, false));
+  await jiu.sendImage("sunset.png", "image/png", await picture(page, 300, 180, false));
   const shown = await imageShown(robin, "Image from 지우");
-  assert.deepEqual(await shown.jsonValue(), [480, "blob"]);
+  assert.deepEqual(await shown.jsonValue(), [300, "blob"]);
   await imageShown(jiu, "지우 님이 보낸 사진");
   await robin.say("Beautiful. 고마워요!");
   await jiu.hears("Robin", "Beautiful. 고마워요!");
