@@ -1,1 +1,5 @@
 //! Real-time messaging server and library.
+
+pub mod broker;
+mod drive;
+pub mod hub;
