@@ -16,4 +16,4 @@ pub use drive::{OutboxLimits, SlowConsumer};
 pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
-pub use server::{ListenError, Running, Server, lan_addresses};
+pub use server::{ListenError, Running, Server, lan_addresses, stop_signal};

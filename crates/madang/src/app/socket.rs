@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use http::Request;
-use madang_proto::{Body, Cursor, Topic, session::Present, topic::TopicError};
+use madang_proto::{Body, Cursor, Topic, session::Present};
 use tokio::runtime::Handle;
 
 use super::{
@@ -126,17 +126,14 @@ impl Socket {
 
     /// Joins a topic: what is published there from now on goes to the client by itself, text as
     /// text and binary as binary.
-    pub fn join(&self, topic: &str) -> Result<(), TopicError> {
-        let topic = Topic::new(topic)?;
-        let present = Some(Present::default());
+    pub fn join(&self, topic: &Topic) {
+        let (topic, present) = (topic.clone(), Some(Present::default()));
         self.sender.client.command(Command::Join { topic, from: Cursor::Now, present });
-        Ok(())
     }
 
     /// Leaves a topic.
-    pub fn leave(&self, topic: &str) -> Result<(), TopicError> {
-        self.sender.client.command(Command::Leave(Topic::new(topic)?));
-        Ok(())
+    pub fn leave(&self, topic: &Topic) {
+        self.sender.client.command(Command::Leave(topic.clone()));
     }
 
     /// Closes the connection with a code and a reason of at most 123 bytes. Codes that may not be

@@ -252,7 +252,7 @@ impl Worker {
                 code = code.as_u16(),
                 "a session closed with a code that cannot be sent"
             );
-            drop(cold.ws.close(CloseCode::INTERNAL_ERROR, reason, self.now));
+            let _ = cold.ws.close(CloseCode::INTERNAL_ERROR, reason, self.now);
         }
         // A reader that is paused would not see the answer.
         self.pause(slot, false);

@@ -110,7 +110,8 @@ enum Piece {
 }
 
 impl Outbox {
-    pub(super) fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
         matches!(self.pending, Pending::Empty)
     }
 

@@ -92,10 +92,6 @@ impl Poller {
         Ok(epoll::modify(self.epoll.get_ref(), socket, data, interest.flags())?)
     }
 
-    pub(super) fn remove(&self, socket: impl AsFd) -> io::Result<()> {
-        Ok(epoll::delete(self.epoll.get_ref(), socket)?)
-    }
-
     /// Ready when there may be events; otherwise the task is woken when there are.
     pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.epoll.poll_read_ready(cx).map_ok(|_| ())
@@ -157,6 +153,6 @@ impl Wake {
     pub(super) fn wake(&self) {
         // A full counter (2^64 - 2) is a wake-up that is still to be seen, and there is no other
         // error to expect of a descriptor that we hold.
-        drop(rustix::io::write(&*self.0, &1u64.to_ne_bytes()));
+        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 }

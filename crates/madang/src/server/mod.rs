@@ -12,4 +12,4 @@ mod upgrade;
 
 pub use builder::Server;
 pub use listen::{ListenError, lan_addresses};
-pub use running::Running;
+pub use running::{Running, stop_signal};

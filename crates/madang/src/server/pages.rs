@@ -7,7 +7,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt as _;
 use tower_http::services::ServeDir;
 use tower_service::Service as _;
 
@@ -108,6 +107,7 @@ fn with_nosniff(mut response: Response<Body>) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::BodyExt as _;
 
     fn request(path: &str) -> Request<()> {
         Request::get(path).body(()).unwrap()

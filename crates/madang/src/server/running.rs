@@ -135,8 +135,8 @@ fn work(plan: Plan) -> io::Result<()> {
     result
 }
 
-/// Returns when the process is asked to stop.
-pub(super) async fn stop_signal() -> io::Result<()> {
+/// Returns when the process is asked to stop, by SIGTERM or SIGINT.
+pub async fn stop_signal() -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
