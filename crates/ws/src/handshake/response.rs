@@ -94,9 +94,8 @@ fn parse(head: &[u8]) -> Result<Response<()>, HeadError> {
     let mut parsed = httparse::Response::new(&mut lines);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(HeadError::Malformed),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders),
-        Err(_) => return Err(HeadError::Malformed),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::Malformed),
     }
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());
     for line in parsed.headers.iter() {
