@@ -1,5 +1,7 @@
 //! Body of the fuzz target `deflate`: a plain function that panics when a law is broken.
 
+#![expect(clippy::expect_used, reason = "a broken law must panic")]
+
 use http::HeaderValue;
 
 use super::{Error, Settings, State, accept, answer, offer, parse_offers};

@@ -131,7 +131,7 @@ fn final_blocks_do_not_end_the_window() {
     }
     // Within a message: a final block, then a reference to what it held.
     let (mut server, _) = pair(15, false);
-    let twice = [&HELLOS[4][..], AGAIN].concat();
+    let twice = [HELLOS[4], AGAIN].concat();
     for size in 1..=twice.len() {
         assert_eq!(inflate(&mut server, &twice, size, 10).unwrap(), b"HelloHello");
     }
