@@ -8,6 +8,7 @@ pub mod error;
 pub mod frame;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;
+pub mod handshake;
 mod mask;
 mod message;
 mod recv;
@@ -20,7 +21,7 @@ mod utf8;
 
 #[doc(inline)]
 pub use close::{CloseCode, Closed, ClosedBy};
-pub use config::{Limits, Role};
+pub use config::{Config, Limits, Role};
 pub use conn::Connection;
 #[doc(inline)]
 pub use error::{Error, Misuse, PeerMisbehaved};
