@@ -15,6 +15,9 @@ use crate::deflate::{self, Agreement};
 use crate::message::Event;
 use crate::recv::Input;
 
+pub use crate::deflate::fuzzing::deflate;
+pub use crate::handshake::fuzzing::handshake;
+
 /// Any bytes from a peer. The first byte chooses the setting, the rest is what the peer sends.
 ///
 /// Laws: no panic; the same events however the bytes are cut; one end, and nothing after it; what is
