@@ -235,6 +235,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
       await say(far, `typed during cut ${round}`);
       await say(near, `during cut ${round}, two`);
       link.mend();
+      await far.comesBack();
       await near.hears("Far", `typed during cut ${round}`);
       await far.allSent();
     }
@@ -246,6 +247,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
     link.cut();
     await far.state("closed");
     link.mend();
+    await far.comesBack();
     await far.hears("Far", "heard by all but me");
     await far.allSent();
 
@@ -256,6 +258,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
     link.cut();
     await far.state("closed");
     link.mend();
+    await far.comesBack();
     await near.hears("Far", "lost on the way");
     await far.allSent();
 
