@@ -1,23 +1,33 @@
 //! Bodies of the fuzz targets in `fuzz/`: plain functions that panic when a law is broken. Stable
 //! tests run them on the committed corpus.
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    reason = "panics are how a law says that it is broken"
+)]
 
 use std::time::{Duration, Instant};
 
-use crate::close::{Closed, ClosedBy};
+use crate::close::{CloseCode, ClosedBy};
 use crate::config::{Limits, Role};
 use crate::conn::Connection;
+use crate::deflate::{self, Agreement};
 use crate::message::Event;
 use crate::recv::Input;
 
+pub use crate::deflate::fuzzing::deflate;
+pub use crate::handshake::fuzzing::handshake;
+
 /// Any bytes from a peer. The first byte chooses the setting, the rest is what the peer sends.
 ///
-/// Laws: no panic; the same events however the bytes are cut; one end at most, and nothing after
-/// it; what is sent in answer is what the peer may read.
+/// Laws: no panic; the same events however the bytes are cut; one end, and nothing after it; what is
+/// sent in answer is what the peer may read.
 pub fn frame(data: &[u8]) {
-    let Some((&setting, bytes)) = data.split_first() else { return };
+    let Some((&bits, bytes)) = data.split_first() else { return };
+    let setting = Setting(bits);
     let whole = run(setting, bytes, |left| left);
     let bytewise = run(setting, bytes, |_| 1);
-    let mut turn = usize::from(setting);
+    let mut turn = usize::from(bits);
     let ragged = run(setting, bytes, |_| {
         turn = turn.wrapping_mul(31).wrapping_add(7);
         1 + turn % 11
@@ -26,21 +36,58 @@ pub fn frame(data: &[u8]) {
     assert_eq!(whole, ragged, "whole and in pieces");
 }
 
-/// Feeds `bytes` in pieces; the events, checked against the laws.
-fn run(setting: u8, bytes: &[u8], mut size: impl FnMut(usize) -> usize) -> Vec<Event<'static>> {
-    let role = if setting & 1 == 0 { Role::Server } else { Role::Client };
-    let limits = Limits {
-        max_message: if setting & 2 == 0 { 300 } else { 70_000 },
-        max_fragments: if setting & 4 == 0 { 5 } else { u32::MAX },
-        max_control_per_second: if setting & 8 == 0 { 0 } else { 3 },
-        ..Limits::default()
+/// What the first byte chooses.
+#[derive(Clone, Copy)]
+struct Setting(u8);
+
+impl Setting {
+    fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    fn role(self) -> Role {
+        if self.has(1) { Role::Client } else { Role::Server }
+    }
+
+    fn limits(self) -> Limits {
+        Limits {
+            max_message: if self.has(2) { 70_000 } else { 300 },
+            max_fragments: if self.has(4) { u32::MAX } else { 5 },
+            max_control_per_second: if self.has(8) { 3 } else { 0 },
+            ..Limits::default()
+        }
+    }
+
+    /// We have sent a close frame already.
+    fn closing(self) -> bool {
+        self.has(16)
+    }
+
+    fn deflate(self) -> Option<Agreement> {
+        self.has(32).then(|| agreement(self.has(64)))
+    }
+}
+
+/// What a server agrees to, with or without windows that are kept.
+fn agreement(kept: bool) -> Agreement {
+    let settings = deflate::Settings {
+        server_no_context_takeover: !kept,
+        client_no_context_takeover: !kept,
+        ..deflate::Settings::default()
     };
+    let offer = deflate::offer(&settings).expect("compression is on");
+    let offers = deflate::parse_offers([&offer]).expect("our offer can be read");
+    deflate::answer(&offers, &settings).expect("our offer can be taken").0
+}
+
+/// Feeds `bytes` in pieces; what happened, in words, checked against the laws.
+fn run(setting: Setting, bytes: &[u8], mut size: impl FnMut(usize) -> usize) -> Vec<String> {
     let now = Instant::now();
-    let mut connection = Connection::new(role, &limits, None);
+    let mut connection = Connection::new(setting.role(), &setting.limits(), setting.deflate());
     let mut events = Vec::new();
     let mut sent = Vec::new();
-    if setting & 16 != 0 {
-        connection.close(crate::CloseCode::NORMAL, "", now).expect("1000 may be sent");
+    if setting.closing() {
+        connection.close(CloseCode::NORMAL, "", now).expect("1000 may be sent");
     }
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -54,14 +101,27 @@ fn run(setting: u8, bytes: &[u8], mut size: impl FnMut(usize) -> usize) -> Vec<E
         let _ = connection.poll_transmit(&mut sent);
         rest = after;
     }
-    connection.handle_timeout(now + Duration::from_secs(3600));
+    connection.handle_timeout(now + Duration::from_hours(1));
     connection.handle_eof();
     events.extend(std::iter::from_fn(|| connection.poll_event()));
     let _ = connection.poll_transmit(&mut sent);
-    assert!(connection.is_closed() && connection.poll_timeout().is_none());
+    assert!(connection.is_closed() && connection.poll_timeout().is_none(), "it has ended");
     check_end(&events);
-    check_sent(role, sent, now);
-    events
+    check_sent(setting, sent, now);
+    events.iter().map(|event| describe(setting, event)).collect()
+}
+
+/// An inflater that sees more at once may find another of several faults first, so that with
+/// compression the kind of a failure is left open.
+fn describe(setting: Setting, event: &Event<'_>) -> String {
+    match event {
+        Event::Closed(closed)
+            if matches!(closed.by, ClosedBy::Failure(_)) && setting.deflate().is_some() =>
+        {
+            "failure".to_owned()
+        }
+        event => format!("{event:?}"),
+    }
 }
 
 fn check_end(events: &[Event<'_>]) {
@@ -71,13 +131,16 @@ fn check_end(events: &[Event<'_>]) {
 }
 
 /// A strict peer finds nothing wrong in what was sent.
-fn check_sent(role: Role, mut sent: Vec<u8>, now: Instant) {
+fn check_sent(setting: Setting, mut sent: Vec<u8>, now: Instant) {
     let limits = Limits { max_control_per_second: 0, ..Limits::default() };
-    let mut peer = Connection::new(role.peer(), &limits, None);
+    let mut peer = Connection::new(setting.role().peer(), &limits, setting.deflate());
     let mut input = Input::new(&mut sent);
     while let Some(event) = peer.handle_input(&mut input, now) {
-        if let Event::Closed(Closed { by: ClosedBy::Failure(error), .. }) = event {
-            panic!("what was sent breaks the protocol: {error}");
+        if let Event::Closed(closed) = event {
+            assert!(
+                !matches!(closed.by, ClosedBy::Failure(_)),
+                "we broke the protocol: {closed:?}"
+            );
         }
     }
 }

@@ -15,6 +15,7 @@
 //!     pair.assert_closed(Role::Client, CloseCode::GOING_AWAY);
 //! });
 //! ```
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "panics are how a test fails")]
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub enum Split {
 pub fn in_every_split(test: impl Fn(Split)) {
     test(Split::Whole);
     test(Split::Bytewise);
-    for seed in 1..=12 {
+    for seed in 1..=8 {
         test(Split::Random(seed));
     }
 }
