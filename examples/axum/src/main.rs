@@ -1,0 +1,3 @@
+//! A WebSocket beside other routes of axum.
+
+fn main() {}
