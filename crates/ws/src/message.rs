@@ -1,0 +1,192 @@
+//! Messages, and what the peer sent as the application sees it.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use crate::close::Closed;
+use crate::error::PeerMisbehaved;
+use crate::frame::OpCode;
+use crate::utf8::Carry;
+
+/// The kind of a message (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+impl Kind {
+    /// The opcode of the first frame of such a message.
+    #[inline]
+    pub const fn opcode(self) -> OpCode {
+        match self {
+            Self::Text => OpCode::Text,
+            Self::Binary => OpCode::Binary,
+        }
+    }
+}
+
+/// What came from the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'b> {
+    /// A whole message.
+    Message {
+        /// Text or binary.
+        kind: Kind,
+        /// Its bytes; checked UTF-8 when it is text.
+        payload: Payload<'b>,
+    },
+    /// A ping. Its pong is already queued.
+    Ping(Payload<'b>),
+    /// A pong.
+    Pong(Payload<'b>),
+    /// The end: the last event of a connection, given exactly once.
+    Closed(Closed),
+}
+
+/// The bytes of a message: borrowed from the input where a frame lay there whole, else owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload<'b> {
+    /// Checked UTF-8.
+    Text(Cow<'b, str>),
+    /// Any bytes.
+    Binary(Cow<'b, [u8]>),
+}
+
+impl Payload<'_> {
+    /// The bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The text of a text message, without checking it again; `None` for anything else.
+    #[inline]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// The bytes, copied if they were borrowed.
+    pub fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Text(text) => text.into_owned().into_bytes(),
+            Self::Binary(bytes) => bytes.into_owned(),
+        }
+    }
+
+    /// The same without a borrow, copied if need be.
+    pub fn into_owned(self) -> Payload<'static> {
+        match self {
+            Self::Text(text) => Payload::Text(Cow::Owned(text.into_owned())),
+            Self::Binary(bytes) => Payload::Binary(Cow::Owned(bytes.into_owned())),
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Event<'_> {
+    /// The same without a borrow, copied if need be.
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Message { kind, payload } => {
+                Event::Message { kind, payload: payload.into_owned() }
+            }
+            Self::Ping(payload) => Event::Ping(payload.into_owned()),
+            Self::Pong(payload) => Event::Pong(payload.into_owned()),
+            Self::Closed(closed) => Event::Closed(closed),
+        }
+    }
+}
+
+/// A message of which a part has arrived (RFC 6455 §5.4).
+#[derive(Debug)]
+pub(crate) struct Assembly {
+    body: Body,
+    /// The character that the text so far ends in, if it is not whole.
+    carry: Carry,
+    /// Frames begun, the first one included.
+    pub(crate) fragments: u32,
+    /// RSV1 was set on the first frame (RFC 7692 §6).
+    pub(crate) compressed: bool,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Assembly {
+    pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
+        let body = match kind {
+            Kind::Text => Body::Text(String::new()),
+            Kind::Binary => Body::Binary(Vec::new()),
+        };
+        Self { body, carry: Carry::default(), fragments: 1, compressed }
+    }
+
+    /// Bytes that have arrived.
+    pub(crate) fn len(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.len() + self.carry.len(),
+            Body::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Appends `piece`, after which `more` bytes of this frame are to come. Memory for them is
+    /// taken at most in the amount that has arrived: what a header promises is not believed.
+    pub(crate) fn push(&mut self, piece: &[u8], more: u64) -> Result<(), PeerMisbehaved> {
+        let arrived = self.len() + piece.len();
+        let room = piece.len() + usize::try_from(more).map_or(arrived, |more| more.min(arrived));
+        match &mut self.body {
+            Body::Text(text) => {
+                if text.capacity() - text.len() < piece.len() + self.carry.len() {
+                    text.reserve_exact(room + self.carry.len());
+                }
+                self.carry.push(piece, text)
+            }
+            Body::Binary(bytes) => {
+                if bytes.capacity() - bytes.len() < piece.len() {
+                    bytes.reserve_exact(room);
+                }
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// The whole message.
+    pub(crate) fn finish(self) -> Result<Event<'static>, PeerMisbehaved> {
+        Ok(match self.body {
+            Body::Text(text) => {
+                self.carry.finish()?;
+                Event::Message { kind: Kind::Text, payload: Payload::Text(Cow::Owned(text)) }
+            }
+            Body::Binary(bytes) => {
+                Event::Message { kind: Kind::Binary, payload: Payload::Binary(Cow::Owned(bytes)) }
+            }
+        })
+    }
+}
