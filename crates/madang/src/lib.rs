@@ -1,1 +1,4 @@
 //! Real-time messaging server and library.
+
+pub mod broker;
+pub mod hub;
