@@ -2,3 +2,6 @@
 
 pub mod broker;
 pub mod hub;
+pub mod websocket;
+
+pub use websocket::{WebSocket, connect};
