@@ -121,8 +121,6 @@ pub struct Presence {
 pub struct PresenceChange {
     /// The topic.
     pub topic: Topic,
-    /// The session that came or went, as the hub counts them.
-    pub member: u64,
     /// True for a join, false for a leave.
     pub joined: bool,
     /// Who.

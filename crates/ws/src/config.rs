@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::deflate;
+
 /// Which side of a connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -20,6 +22,32 @@ impl Role {
             Self::Client => Self::Server,
             Self::Server => Self::Client,
         }
+    }
+}
+
+/// What a server or a client takes and offers. `Default` is safe for a public server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Bounds on what a peer can make a connection hold or do.
+    pub limits: Limits,
+    /// Compression, if the peer does it too.
+    pub deflate: deflate::Settings,
+}
+
+impl Config {
+    /// With these limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// With these settings of compression.
+    #[must_use]
+    pub const fn with_deflate(mut self, deflate: deflate::Settings) -> Self {
+        self.deflate = deflate;
+        self
     }
 }
 

@@ -104,10 +104,9 @@ struct Pending {
 impl Connection {
     /// A connection whose handshake is done, with the extension that it agreed on.
     pub fn new(role: Role, limits: &Limits, deflate: Option<deflate::Agreement>) -> Self {
-        let _ = deflate;
         Self {
             receiver: Receiver::new(role, limits),
-            sender: Sender::new(role),
+            sender: Sender::new(role, deflate),
             state: State::Open,
             deadline: None,
             message_timeout: Millis::new(limits.message_timeout),
@@ -136,7 +135,7 @@ impl Connection {
                 input.discard();
                 return self.poll_event();
             }
-            match self.receiver.next(input) {
+            match self.receiver.next(input, self.sender.deflate()) {
                 Ok(Some(Received::Event(event @ Event::Message { .. }))) => {
                     self.deadline = None;
                     return Some(event);
@@ -232,6 +231,7 @@ impl Connection {
         if self.state == State::Open {
             self.queue_close(&payload)?;
             self.receiver.skip_to_close();
+            self.sender.release();
             self.state = State::Closing;
             self.deadline = self.close_timeout.after(now);
         }
@@ -274,7 +274,13 @@ impl Connection {
 
     /// Compression as it was agreed on.
     pub fn deflate(&self) -> Option<&deflate::Agreement> {
-        None
+        self.sender.deflate()
+    }
+
+    /// To be called when a compressed message that another made, such as a frame shared by many
+    /// members, is put on this connection: it enters the peer's window, but not ours.
+    pub fn restart_compressor(&mut self) {
+        self.sender.restart_compressor();
     }
 }
 
@@ -371,7 +377,18 @@ impl Connection {
         self.state = State::Closed;
         self.deadline = None;
         self.receiver.release();
+        self.sender.release();
         self.pending.get_or_insert_default().closed = Some(Closed { code, reason, by });
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        let pending = self
+            .pending
+            .as_ref()
+            .map_or(0, |p| size_of::<Pending>() + p.pongs.capacity() + p.close.capacity());
+        pending + self.receiver.held() + self.sender.held() + self.sender.held()
     }
 
     /// Frees the box of pending things when it is empty.

@@ -42,6 +42,7 @@ impl OpCode {
         self as u8 & 8 != 0
     }
 
+    /// The opcode with these low four bits of a frame's first byte.
     #[inline]
     const fn decode(bits: u8) -> Result<Self, PeerMisbehaved> {
         Ok(match bits {
@@ -55,6 +56,14 @@ impl OpCode {
             // the WebSocket Connection_."
             _ => return Err(PeerMisbehaved::ReservedOpCode(bits)),
         })
+    }
+}
+
+impl TryFrom<u8> for OpCode {
+    type Error = PeerMisbehaved;
+
+    fn try_from(bits: u8) -> Result<Self, PeerMisbehaved> {
+        Self::decode(bits)
     }
 }
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::close::Closed;
-use crate::error::PeerMisbehaved;
+use crate::deflate;
+use crate::error::{Error, PeerMisbehaved};
 use crate::frame::OpCode;
-use crate::utf8::Carry;
+use crate::utf8::{self, Carry};
 
 /// The kind of a message (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,8 +125,6 @@ impl Event<'_> {
 #[derive(Debug)]
 pub(crate) struct Assembly {
     body: Body,
-    /// The character that the text so far ends in, if it is not whole.
-    carry: Carry,
     /// Frames begun, the first one included.
     pub(crate) fragments: u32,
     /// RSV1 was set on the first frame (RFC 7692 §6).
@@ -134,24 +133,38 @@ pub(crate) struct Assembly {
 
 #[derive(Debug)]
 enum Body {
-    Text(String),
+    /// Text, and the character that it ends in so far, if that is not whole.
+    Text(String, Carry),
     Binary(Vec<u8>),
+    /// What was inflated of a text, of which so many bytes are whole characters. The inflater wants
+    /// to see what it wrote, so the text cannot grow as a `String`.
+    InflatedText(Vec<u8>, usize),
 }
 
 impl Assembly {
     pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
         let body = match kind {
-            Kind::Text => Body::Text(String::new()),
+            Kind::Text if compressed => Body::InflatedText(Vec::new(), 0),
+            Kind::Text => Body::Text(String::new(), Carry::default()),
             Kind::Binary => Body::Binary(Vec::new()),
         };
-        Self { body, carry: Carry::default(), fragments: 1, compressed }
+        Self { body, fragments: 1, compressed }
     }
 
-    /// Bytes that have arrived.
+    /// Bytes that have arrived, inflated.
     pub(crate) fn len(&self) -> usize {
         match &self.body {
-            Body::Text(text) => text.len() + self.carry.len(),
-            Body::Binary(bytes) => bytes.len(),
+            Body::Text(text, carry) => text.len() + carry.len(),
+            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes.len(),
+        }
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        match &self.body {
+            Body::Text(text, _) => text.capacity(),
+            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes.capacity(),
         }
     }
 
@@ -161,13 +174,13 @@ impl Assembly {
         let arrived = self.len() + piece.len();
         let room = piece.len() + usize::try_from(more).map_or(arrived, |more| more.min(arrived));
         match &mut self.body {
-            Body::Text(text) => {
-                if text.capacity() - text.len() < piece.len() + self.carry.len() {
-                    text.reserve_exact(room + self.carry.len());
+            Body::Text(text, carry) => {
+                if text.capacity() - text.len() < piece.len() + carry.len() {
+                    text.reserve_exact(room + carry.len());
                 }
-                self.carry.push(piece, text)
+                carry.push(piece, text)
             }
-            Body::Binary(bytes) => {
+            Body::Binary(bytes) | Body::InflatedText(bytes, _) => {
                 if bytes.capacity() - bytes.len() < piece.len() {
                     bytes.reserve_exact(room);
                 }
@@ -177,16 +190,44 @@ impl Assembly {
         }
     }
 
+    /// Appends what `piece` inflates to, up to `limit` bytes in all.
+    pub(crate) fn inflate(
+        &mut self,
+        piece: &[u8],
+        last: bool,
+        state: &mut deflate::State,
+        limit: usize,
+    ) -> Result<(), Error> {
+        let bytes = match &mut self.body {
+            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes,
+            Body::Text(..) => return Err(PeerMisbehaved::BadDeflate.into()),
+        };
+        state.decompress(piece, last, limit, bytes).map_err(|error| match error {
+            deflate::Error::TooBig => Error::TooBig,
+            deflate::Error::Corrupt => PeerMisbehaved::BadDeflate.into(),
+        })?;
+        if let Body::InflatedText(bytes, checked) = &mut self.body
+            && !last
+        {
+            *checked += utf8::check_front(&bytes[*checked..])?;
+        }
+        Ok(())
+    }
+
     /// The whole message.
     pub(crate) fn finish(self) -> Result<Event<'static>, PeerMisbehaved> {
-        Ok(match self.body {
-            Body::Text(text) => {
-                self.carry.finish()?;
-                Event::Message { kind: Kind::Text, payload: Payload::Text(Cow::Owned(text)) }
+        let text = match self.body {
+            Body::Text(text, carry) => {
+                carry.finish()?;
+                text
             }
+            // The inflater has left room; the copy has none.
+            Body::InflatedText(bytes, _) => utf8::check(&bytes)?.to_owned(),
             Body::Binary(bytes) => {
-                Event::Message { kind: Kind::Binary, payload: Payload::Binary(Cow::Owned(bytes)) }
+                let payload = Payload::Binary(Cow::Owned(bytes));
+                return Ok(Event::Message { kind: Kind::Binary, payload });
             }
-        })
+        };
+        Ok(Event::Message { kind: Kind::Text, payload: Payload::Text(Cow::Owned(text)) })
     }
 }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::mem;
 
 use crate::config::{Limits, Role};
+use crate::deflate::{Agreement, State};
 use crate::error::{Error, PeerMisbehaved};
 use crate::frame::{Header, MAX_CONTROL_PAYLOAD, MAX_HEADER, OpCode};
 use crate::mask::{self, Key};
 use crate::message::{Assembly, Event, Kind, Payload};
+use crate::send::forgets;
 use crate::utf8;
 
 /// Bytes from the peer, read from the front. Payloads are unmasked in place and borrowed from it.
@@ -90,9 +92,10 @@ pub(crate) struct Receiver {
     sender: Role,
     /// After our close frame only the peer's close frame matters.
     skip: bool,
-    deflate: bool,
+    /// The inflater's state: there while a message is inflated, and longer if it must remember.
+    state: Option<Box<State>>,
     frame: Option<Frame>,
-    message: Option<Assembly>,
+    message: Option<Box<Assembly>>,
     control: Option<Box<Cut>>,
 }
 
@@ -105,7 +108,7 @@ impl Receiver {
             header_len: 0,
             sender: role.peer(),
             skip: false,
-            deflate: false,
+            state: None,
             frame: None,
             message: None,
             control: None,
@@ -116,6 +119,7 @@ impl Receiver {
     pub(crate) fn skip_to_close(&mut self) {
         self.skip = true;
         self.message = None;
+        self.state = None;
     }
 
     /// Frees what is held; nothing more will be read.
@@ -123,6 +127,15 @@ impl Receiver {
         self.frame = None;
         self.message = None;
         self.control = None;
+        self.state = None;
+    }
+
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| size_of::<Assembly>() + message.held())
+            + self.control.as_ref().map_or(0, |_| size_of::<Cut>())
+            + self.state.as_ref().map_or(0, |_| size_of::<State>())
     }
 
     /// Whether a message or a control frame has begun and is not complete.
@@ -136,6 +149,7 @@ impl Receiver {
     pub(crate) fn next<'b>(
         &mut self,
         input: &mut Input<'b>,
+        deflate: Option<&Agreement>,
     ) -> Result<Option<Received<'b>>, Error> {
         loop {
             if self.frame.is_none() {
@@ -143,9 +157,9 @@ impl Receiver {
                 if self.is_whole_message(&header, input) {
                     return whole_message(&header, input).map(Some);
                 }
-                self.begin(&header)?;
+                self.begin(&header, deflate.is_some())?;
             }
-            if let Some(received) = self.payload(input)? {
+            if let Some(received) = self.payload(input, deflate)? {
                 return Ok(Some(received));
             }
             if input.bytes.is_empty() {
@@ -198,10 +212,10 @@ impl Receiver {
     }
 
     /// Judges a header by what came before it.
-    fn begin(&mut self, header: &Header) -> Result<(), Error> {
+    fn begin(&mut self, header: &Header, deflate: bool) -> Result<(), Error> {
         // RFC 7692 §6: RSV1 is set on a message's first frame only, and never on a control frame.
         let first = matches!(header.opcode, OpCode::Text | OpCode::Binary);
-        if header.rsv1 && !(self.deflate && first) {
+        if header.rsv1 && !(deflate && first) {
             return Err(PeerMisbehaved::ReservedBits.into());
         }
         if !header.opcode.is_control() && !self.skip {
@@ -222,7 +236,7 @@ impl Receiver {
         };
         // RFC 6455 §5.4: the fragments of one message must not be interleaved with another's.
         let message = match (kind, &mut self.message) {
-            (Some(kind), None) => self.message.insert(Assembly::new(kind, header.rsv1)),
+            (Some(kind), None) => self.message.insert(Box::new(Assembly::new(kind, header.rsv1))),
             (None, Some(message)) => {
                 message.fragments += 1;
                 message
@@ -241,7 +255,11 @@ impl Receiver {
     }
 
     /// Reads payload of the frame that was begun.
-    fn payload<'b>(&mut self, input: &mut Input<'b>) -> Result<Option<Received<'b>>, Error> {
+    fn payload<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+        deflate: Option<&Agreement>,
+    ) -> Result<Option<Received<'b>>, Error> {
         let Some(frame) = &mut self.frame else { return Ok(None) };
         let piece = input.take(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
         mask::apply(piece, frame.key);
@@ -254,13 +272,24 @@ impl Receiver {
         if opcode.is_control() {
             return Ok(self.control(opcode, piece, more == 0));
         }
-        let Some(message) = &mut self.message else { return Ok(None) };
-        message.push(piece, more)?;
-        if more > 0 || !fin {
-            return Ok(None);
+        let last = fin && more == 0;
+        match (&mut self.message, deflate) {
+            // Skipped.
+            (None, _) => return Ok(None),
+            (Some(message), Some(agreement)) if message.compressed => {
+                let role = self.sender.peer();
+                let state = self.state.get_or_insert_with(|| Box::new(State::new(role, agreement)));
+                message.inflate(piece, last, state, self.max_message)?;
+                if last && forgets(self.sender, agreement) {
+                    self.state = None;
+                }
+            }
+            (Some(message), _) => message.push(piece, more)?,
         }
-        let Some(message) = self.message.take() else { return Ok(None) };
-        Ok(Some(Received::Event(message.finish()?)))
+        match self.message.take_if(|_| last) {
+            Some(message) => Ok(Some(Received::Event(message.finish()?))),
+            None => Ok(None),
+        }
     }
 
     /// A piece of a control frame's payload.

@@ -6,6 +6,9 @@ use madang_proto::{Body, Cursor, Position, session::Present};
 
 use super::{Published, TopicKey};
 
+/// Names and values that a sender attached.
+pub type Headers = Arc<[(Box<str>, Box<str>)]>;
+
 /// What somebody wants published.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -14,7 +17,7 @@ pub struct Draft {
     /// The payload. History keeps it for minutes: it must not be a small slice of a large buffer.
     pub body: Body,
     /// The sender's own headers; their limits are the door's to check.
-    pub headers: Option<Arc<[(Box<str>, Box<str>)]>>,
+    pub headers: Option<Headers>,
     /// The user who publishes, where one is known.
     pub publisher: Option<Arc<str>>,
 }

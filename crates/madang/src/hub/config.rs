@@ -65,7 +65,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { count: 100, age: Duration::from_secs(5 * 60) }
+        Self { count: 100, age: Duration::from_mins(5) }
     }
 }
 

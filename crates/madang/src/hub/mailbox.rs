@@ -59,3 +59,22 @@ impl<T> fmt::Debug for Mailbox<T> {
         f.debug_struct("Mailbox").field("len", &self.len()).finish()
     }
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_item_asks_for_a_wake_up() {
+        let mailbox = Mailbox::new();
+        assert!(mailbox.push(1));
+        assert!(!mailbox.push(2));
+        let mut mail = Vec::new();
+        mailbox.drain_into(&mut mail);
+        assert_eq!(mail, [1, 2]);
+        assert!(mailbox.is_empty());
+        assert!(mailbox.push(3), "the reader may sleep again");
+        mailbox.drain_into(&mut mail);
+        assert_eq!(mail, [1, 2, 3]);
+    }
+}

@@ -158,3 +158,77 @@ impl Members {
 }
 
 const _: () = assert!(size_of::<Member>() <= 32);
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn member(slot: u32, seen: u64, watch: bool) -> Member {
+        Member { slot, generation: slot, seen, form: 0, watch }
+    }
+
+    #[test]
+    fn a_member_is_due_what_comes_after_it() {
+        let mut members = Members::new();
+        let topic = Topic::new("t").unwrap();
+        let key = TopicKey(1);
+        members.add(key, &topic, member(1, 5, false));
+        members.add(key, &topic, member(2, 7, false));
+        let room = members.room(key).unwrap();
+        let due = |order| room.due(order).map(|member| member.slot).collect::<Vec<_>>();
+        assert_eq!(due(5), []);
+        assert_eq!(due(6), [1]);
+        assert_eq!(due(7), [1]);
+        assert_eq!(due(8), [1, 2]);
+        assert_eq!((room.is_due_to_all(7), room.is_due_to_all(8)), (false, true));
+        assert_eq!(members.room(TopicKey(2)).map(Room::topic), None);
+    }
+
+    #[test]
+    fn no_member_is_taken_out_twice() {
+        let mut members = Members::new();
+        let topic = Topic::new("t").unwrap();
+        let index = members.add(TopicKey(1), &topic, member(1, 0, true));
+        assert_eq!(members.remove(TopicKey(1), index + 1), None);
+        assert_eq!(members.remove(TopicKey(1), index), Some((member(1, 0, true), None)));
+        assert_eq!(members.remove(TopicKey(1), index), None);
+        assert!(members.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn indexes_stay_true(steps in proptest::collection::vec((0..4u64, 0..8u32, any::<bool>()), 0..300)) {
+            let topic = Topic::new("t").unwrap();
+            let mut members = Members::new();
+            let mut indexes: HashMap<(u64, u32), usize> = HashMap::new();
+            for (key, slot, watch) in steps {
+                if let Some(index) = indexes.remove(&(key, slot)) {
+                    let (gone, moved) = members.remove(TopicKey(key), index).unwrap();
+                    prop_assert_eq!(gone.slot, slot);
+                    if let Some(moved) = moved {
+                        indexes.insert((key, moved.member.slot), moved.index);
+                    }
+                } else {
+                    let index = members.add(TopicKey(key), &topic, member(slot, 0, !watch));
+                    let replaced = members.replace(TopicKey(key), index, member(slot, 0, watch));
+                    prop_assert_eq!(replaced, Some(member(slot, 0, !watch)));
+                    indexes.insert((key, slot), index);
+                }
+                for (&(key, slot), &index) in &indexes {
+                    prop_assert_eq!(members.room(TopicKey(key)).unwrap().members()[index].slot, slot);
+                }
+                for key in 0..4 {
+                    let Some(room) = members.room(TopicKey(key)) else { continue };
+                    prop_assert!(!room.members().is_empty());
+                    prop_assert_eq!(room.watchers(), room.members().iter().filter(|m| m.watch).count());
+                }
+            }
+            let held: usize = (0..4).filter_map(|key| members.room(TopicKey(key))).map(|r| r.members().len()).sum();
+            prop_assert_eq!(held, indexes.len());
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! The locks and atomics of the hub: parking_lot's and std's, or shuttle's in its tests.
+//! The locks and atomics of the hub: `parking_lot`'s and std's, or shuttle's in its tests.
 //!
 //! Shuttle's primitives hand every step to a scheduler that tries random interleavings. Only
 //! `cargo test -p madang --features shuttle shuttle_` has them; no other build does.
@@ -23,7 +23,7 @@ mod imp {
     /// A schedule can only be played again when no hash is random.
     pub(crate) type Seed = std::hash::BuildHasherDefault<std::collections::hash_map::DefaultHasher>;
 
-    /// Shuttle's mutex in parking_lot's clothes.
+    /// Shuttle's mutex with the interface of `parking_lot`'s.
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
 

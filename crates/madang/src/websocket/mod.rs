@@ -12,6 +12,8 @@ mod error;
 mod message;
 mod options;
 mod split;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

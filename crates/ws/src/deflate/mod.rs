@@ -25,7 +25,7 @@ pub mod fuzzing;
 pub mod negotiate;
 mod pool;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use codec::{Error, State};
 pub use negotiate::{Agreement, Settings, accept, answer, offer, parse_offers};

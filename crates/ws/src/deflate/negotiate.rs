@@ -171,10 +171,10 @@ pub fn answer(offers: &[Params], settings: &Settings) -> Option<(Agreement, Head
     if !settings.enabled {
         return None;
     }
-    offers.iter().find_map(|offer| answer_one(offer, settings))
+    offers.iter().find_map(|&offer| answer_one(offer, settings))
 }
 
-fn answer_one(offer: &Params, settings: &Settings) -> Option<(Agreement, HeaderValue)> {
+fn answer_one(offer: Params, settings: &Settings) -> Option<(Agreement, HeaderValue)> {
     let server_bits = settings.server_bits().min(offer.server_max_window_bits.unwrap_or(15));
     // A window of 8 bits cannot be written. RFC 7692 §7.1.2.1: a server "may decline".
     Setting::new(settings.level, server_bits, settings.mem_level)?;
@@ -252,11 +252,11 @@ pub fn accept<'a>(
     match (wrong, answer) {
         (Some(error), _) => Err(error),
         (None, None) => Ok(None),
-        (None, Some(answer)) => accept_params(&answer, settings).map(Some),
+        (None, Some(answer)) => accept_params(answer, settings).map(Some),
     }
 }
 
-fn accept_params(answer: &Params, settings: &Settings) -> Result<Agreement, AnswerError> {
+fn accept_params(answer: Params, settings: &Settings) -> Result<Agreement, AnswerError> {
     let offer = offered(settings);
     // RFC 7692 §7.1.1.1: the server takes the offer by repeating the parameter.
     if offer.server_no_context_takeover && !answer.server_no_context_takeover {
@@ -340,7 +340,7 @@ fn window_bits(value: &str) -> Option<u8> {
 }
 
 impl Params {
-    fn header(&self) -> Option<HeaderValue> {
+    fn header(self) -> Option<HeaderValue> {
         let mut text = String::from(NAME);
         let mut push = |name: &str, bits: Option<u8>| {
             text.push_str("; ");

@@ -202,7 +202,7 @@ pub fn check_response<B>(
     // 4: |Sec-WebSocket-Accept| is the hash of the key.
     let mut accepts = headers.get_all(header::SEC_WEBSOCKET_ACCEPT).iter();
     let expected = super::accept_value(key.0.as_bytes());
-    if !accepts.next().is_some_and(|accept| *accept == expected) || accepts.next().is_some() {
+    if accepts.next().is_none_or(|accept| *accept != expected) || accepts.next().is_some() {
         return Err(Error::Accept);
     }
     // 5: no extension that was not asked for.

@@ -72,15 +72,15 @@ impl ResponseParser {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
-        if bytes.len() > MAX_HEAD - (self.before + self.head.len()).min(MAX_HEAD) {
-            return Err(HeadError::TooLong);
-        }
-        let from = self.head.len();
-        self.head.extend_from_slice(bytes);
         // Says at once when this is no HTTP, rather than wait for an empty line.
-        if from < START.len() && !self.head.iter().zip(START).all(|(is, should)| is == should) {
+        let start = START.get(self.head.len()..).unwrap_or_default();
+        if bytes.iter().zip(start).any(|(is, should)| is != should) {
             return Err(HeadError::NotHttp);
         }
+        if bytes.len() > MAX_HEAD.saturating_sub(self.before + self.head.len()) {
+            return Err(HeadError::TooLong);
+        }
+        self.head.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -94,9 +94,8 @@ fn parse(head: &[u8]) -> Result<Response<()>, HeadError> {
     let mut parsed = httparse::Response::new(&mut lines);
     match parsed.parse(head) {
         Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Err(HeadError::Malformed),
         Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyHeaders),
-        Err(_) => return Err(HeadError::Malformed),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(HeadError::Malformed),
     }
     let mut headers = HeaderMap::with_capacity(parsed.headers.len());
     for line in parsed.headers.iter() {

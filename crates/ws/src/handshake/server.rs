@@ -69,7 +69,7 @@ pub fn check<B>(request: &Request<B>) -> Result<Upgrade<'_>, Refusal> {
     }
     // 6: "A |Sec-WebSocket-Version| header field, with a value of 13."
     let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
-    if !versions.next().is_some_and(|version| version == "13") || versions.next().is_some() {
+    if versions.next().is_none_or(|version| version != "13") || versions.next().is_some() {
         return Err(Refusal::Version);
     }
     // 5: "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16
