@@ -1,5 +1,7 @@
 //! URLs of WebSockets (RFC 6455 §3).
 
+use std::fmt::Write as _;
+
 use http::Uri;
 
 use super::ConnectError;
@@ -23,7 +25,10 @@ pub(super) fn parse(url: &str) -> Result<Uri, ConnectError> {
     for byte in target.bytes() {
         match byte {
             b'!'..=b'~' => text.push(byte.into()),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing to a `String` cannot fail.
+                let _ = write!(text, "%{byte:02X}");
+            }
         }
     }
     let uri: Uri = text.parse().map_err(|_| bad())?;

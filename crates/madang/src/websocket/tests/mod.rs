@@ -1,6 +1,9 @@
 //! WebSockets over in-memory pipes and the loopback, with a clock that tests turn.
 
+mod accept;
 mod cancel;
+mod connect;
+mod foreign;
 mod socket;
 mod time;
 

@@ -13,9 +13,13 @@ use super::{agreement, messages, options, pair, pair_with, socket};
 
 #[tokio::test]
 async fn messages_of_all_lengths_go_both_ways() {
-    for (capacity, deflate) in
-        [(1, None), (64, None), (1 << 20, None), (64, Some(agreement())), (1 << 20, Some(agreement()))]
-    {
+    for (capacity, deflate) in [
+        (1, None),
+        (64, None),
+        (1 << 20, None),
+        (64, Some(agreement())),
+        (1 << 20, Some(agreement())),
+    ] {
         let (mut client, mut server) = pair_with(capacity, deflate, &options());
         let echo = tokio::spawn(async move {
             while let Some(message) = server.recv().await {
@@ -110,7 +114,8 @@ async fn pings_are_answered_and_pongs_seen() {
 async fn either_side_closes() {
     for client_first in [true, false] {
         let (client, server) = pair(3);
-        let (mut first, mut second) = if client_first { (client, server) } else { (server, client) };
+        let (mut first, mut second) =
+            if client_first { (client, server) } else { (server, client) };
         let second = tokio::spawn(async move {
             assert_eq!(second.recv().await, None);
             assert_eq!(second.recv().await, None);
@@ -249,7 +254,7 @@ async fn large_payloads_are_not_copied_and_small_ones_hold_no_buffer() {
 #[tokio::test]
 async fn stream_and_sink() {
     let (client, server) = pair(100);
-    let (sink, stream) = server.split();
+    let (stream, sink) = server.split();
     let echo = tokio::spawn(stream.forward(sink));
     let (mut sink, stream) = StreamExt::split(client);
     let count = messages().len();
