@@ -271,8 +271,9 @@ function listen() {
   at("change").addEventListener("click", openDoor);
   at("door-form").addEventListener("submit", throughDoor);
   at("door-cancel").addEventListener("click", () => at("door").close());
-  at("door").addEventListener("cancel", (event) => {
-    if (here === null) event.preventDefault();
+  // There is nothing behind the door before one has entered. (The second Escape cannot be prevented.)
+  at("door").addEventListener("close", () => {
+    if (here === null) openDoor();
   });
   listenToWindow();
 }

@@ -12,7 +12,10 @@ const TONES = 6;
 export class View {
   #words;
   #at;
-  #stuck = true;
+  #stuck = true; // to the end of the log
+  #top = 0;
+  #frame = null;
+  #items = new Map(); // of the outbox, by key
   #last = null; // the newest entry, if it is something said: {author, time}
   #pictures = []; // oldest first: {bubble, url, size, alt}
   #pictureBytes = 0;
@@ -170,8 +173,8 @@ export class View {
       for (const picture of gone) this.#dropPicture(picture);
       oldest.remove();
     }
-    if (this.#stuck) this.toEnd();
-    else this.#at("newer").hidden = false;
+    this.#at("newer").hidden = this.#stuck;
+    this.#follow();
   }
 
   /** Those who are here: `names` are pairs of name and sessions. */
@@ -200,24 +203,40 @@ export class View {
   /** What we said and have not heard back; `act` hears `again(key)` and `discard(key)`. */
   outbox(entries, act) {
     const list = this.#at("outbox");
-    const items = entries.map((entry) => {
-      const item = make("li", "said mine");
-      item.dataset.state = entry.state;
-      const text = entry.text ?? `${this.#words.image}, ${size(entry.bytes.length)}`;
-      const fate = make("div", "fate", this.#words[entry.state]);
-      if (entry.state === "unsure") {
-        fate.append(
-          button(this.#words.again, () => act.again(entry.key)),
-          button(this.#words.discard, () => act.discard(entry.key)),
-        );
+    const gone = this.#items;
+    this.#items = new Map();
+    for (const entry of entries) {
+      let item = gone.get(entry.key);
+      gone.delete(entry.key);
+      if (item?.dataset.state !== entry.state) {
+        const fresh = this.#unheard(entry, act);
+        // What is queued anew goes to the end of the line.
+        if (item === undefined || entry.state === "queued") list.append(fresh);
+        else item.after(fresh);
+        item?.remove();
+        item = fresh;
       }
-      const row = make("div", "row");
-      row.append(make("div", "bubble", text));
-      item.append(row, fate);
-      return item;
-    });
-    list.replaceChildren(...items);
+      this.#items.set(entry.key, item);
+    }
+    for (const item of gone.values()) item.remove();
     this.#follow();
+  }
+
+  #unheard(entry, act) {
+    const item = make("li", "said mine");
+    item.dataset.state = entry.state;
+    const text = entry.text ?? `${this.#words.picture}, ${size(entry.bytes.length)}`;
+    const fate = make("div", "fate", this.#words[entry.state]);
+    if (entry.state === "unsure") {
+      fate.append(
+        button(this.#words.again, () => act.again(entry.key)),
+        button(this.#words.discard, () => act.discard(entry.key)),
+      );
+    }
+    const row = make("div", "row");
+    row.append(make("div", "bubble", text));
+    item.append(row, fate);
+    return item;
   }
 
   /** A sentence about what went wrong here, or null to take it away. */
@@ -233,19 +252,29 @@ export class View {
 
   /** Shows the newest entry and stays with what follows. */
   toEnd() {
-    const scroll = this.#at("scroll");
-    scroll.scrollTop = scroll.scrollHeight;
     this.#stuck = true;
     this.#at("newer").hidden = true;
+    this.#follow();
   }
 
+  // Once for each frame, however much comes in: to know its height, the browser must lay out the log.
   #follow() {
-    if (this.#stuck) this.toEnd();
+    const scroll = this.#at("scroll");
+    scroll.classList.toggle("stuck", this.#stuck);
+    if (!this.#stuck || this.#frame !== null) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = null;
+      if (this.#stuck) scroll.scrollTop = scroll.scrollHeight;
+    });
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#at("scroll");
-    this.#stuck = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    const near = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    // Only going up leaves the end; what was added below and is not followed yet does not.
+    if (near || scrollTop < this.#top) this.#stuck = near;
+    this.#top = scrollTop;
+    this.#at("scroll").classList.toggle("stuck", this.#stuck);
     if (this.#stuck) this.#at("newer").hidden = true;
   }
 }

@@ -134,6 +134,8 @@ function imageShown(person, from) {
 test("two people talk: text both ways, an image, and everybody's coming and going", async () => {
   const page = await blank("ko-KR", DESK);
   await page.goto(server.url);
+  await page.press("#door-name", "Escape");
+  await page.press("#door-name", "Escape");
   await page.fill("#door-name", "지우");
   await page.press("#door-name", "Enter");
   const jiu = new Person(page, "지우");
@@ -235,6 +237,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
       await say(far, `typed during cut ${round}`);
       await say(near, `during cut ${round}, two`);
       link.mend();
+      await far.comesBack();
       await near.hears("Far", `typed during cut ${round}`);
       await far.allSent();
     }
@@ -246,6 +249,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
     link.cut();
     await far.state("closed");
     link.mend();
+    await far.comesBack();
     await far.hears("Far", "heard by all but me");
     await far.allSent();
 
@@ -256,6 +260,7 @@ test("cuts lose nothing and double nothing, and to the others nobody left", asyn
     link.cut();
     await far.state("closed");
     link.mend();
+    await far.comesBack();
     await near.hears("Far", "lost on the way");
     await far.allSent();
 

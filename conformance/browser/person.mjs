@@ -58,6 +58,19 @@ export class Person {
     await this.page.waitForSelector(`#state[data-state="${name}"]`);
   }
 
+  /** Waits until the page is connected again, telling it, as a browser would, that the network is back. */
+  async comesBack() {
+    await this.page.waitForFunction(
+      () => {
+        if (document.querySelector('#state[data-state="open"]') !== null) return true;
+        window.dispatchEvent(new Event("online"));
+        return false;
+      },
+      null,
+      { polling: 100 },
+    );
+  }
+
   /** Every state that the page showed since it was opened. */
   states() {
     return this.page.evaluate(() => window.statesShown);

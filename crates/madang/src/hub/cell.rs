@@ -43,6 +43,7 @@ impl Cell {
             seats: Seats::default(),
             roster: None,
             is_scheduled: false,
+            listed: None,
         };
         Self { key, topic, state: Mutex::new(state) }
     }
@@ -69,6 +70,8 @@ pub(super) struct State {
     roster: Option<Box<Roster>>,
     /// It waits among the hub's deadlines.
     pub(super) is_scheduled: bool,
+    /// Under which age it stands among the hub's histories.
+    pub(super) listed: Option<u64>,
 }
 
 /// What a cursor yields.
@@ -231,7 +234,7 @@ impl State {
         self.roster.as_ref().map_or_else(Vec::new, |roster| roster.list())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn absences(&self) -> usize {
         self.roster.as_ref().map_or(0, |roster| roster.absences())
     }

@@ -95,8 +95,7 @@ impl Endpoint {
             let mut state = cell.state.lock();
             let removed = state.unseat((self.id, member), farewell, hub.away_until(now));
             state.touch(now);
-            hub.schedule(&cell, &mut state);
-            hub.retire(&cell, state, now);
+            hub.settle(&cell, state, now);
             removed
         };
         if removed == Removed::Last {
@@ -116,8 +115,7 @@ impl Drop for Endpoint {
             let mut state = cell.state.lock();
             state.unseat_all(self.id, hub.away_until(now));
             state.touch(now);
-            hub.schedule(&cell, &mut state);
-            hub.retire(&cell, state, now);
+            hub.settle(&cell, state, now);
         }
     }
 }

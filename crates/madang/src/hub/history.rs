@@ -52,14 +52,14 @@ impl Budget {
         self.held() > self.max
     }
 
-    /// So much more that whoever publishes has to wait until some of it is gone.
+    /// So much more that whoever publishes has to clear up.
     pub(super) fn is_far_over(&self) -> bool {
         self.held() > self.max + self.max / 8
     }
 
-    /// An eviction stops here, so that the next is many publications away.
+    /// An eviction stops here, so that the next is some publications away.
     pub(super) fn is_relaxed(&self) -> bool {
-        self.held() <= self.max / 10 * 9
+        self.held() <= self.max - self.max / 64
     }
 }
 

@@ -32,10 +32,10 @@
 //!
 //! Whoever holds a lock takes only locks that stand below it:
 //!
-//! 1. an endpoint's table of topics; the one eviction that runs; the one round of `expire`,
+//! 1. an endpoint's table of topics; the one round of `expire`,
 //! 2. a shard of the map (and, from there, the broker's subscriptions),
 //! 3. a topic — never two of them,
-//! 4. the deadlines of presence; the broker's queues; a publication's forms; what a [`Post`] locks,
+//! 4. the deadlines of presence; the ages of histories; the broker's queues; a publication's forms; what a [`Post`] locks,
 //!    which is a mailbox.
 //!
 //! The budget of the history is made of atomics, without a lock.
@@ -81,7 +81,7 @@ use self::{
     history::Budget,
     shards::{Full, Shards, Stale},
     sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering},
-    upkeep::Deadlines,
+    upkeep::{Deadlines, Histories},
 };
 use crate::broker::{Broker, BrokerError, Inbox};
 
@@ -96,7 +96,7 @@ pub(crate) struct Inner {
     budget: Arc<Budget>,
     broker: Option<Arc<dyn Broker>>,
     deadlines: Mutex<Deadlines>,
-    evicting: Mutex<()>,
+    histories: Mutex<Histories>,
     evicted: AtomicU64,
     /// The shard that `expire` looks through next.
     next_part: Mutex<usize>,
@@ -160,7 +160,13 @@ impl Hub {
         } else {
             hub.shards.find(topic).and_then(|cell| {
                 let mut state = cell.state.lock();
-                (!state.dead).then(|| hub.page(&mut state, from, limit, hub.clock.now()))
+                if state.dead {
+                    return None;
+                }
+                let now = hub.clock.now();
+                let page = hub.page(&mut state, from, limit, now);
+                hub.settle(&cell, state, now);
+                Some(page)
             })
         };
         page.unwrap_or_else(|| {
@@ -177,7 +183,7 @@ impl Hub {
     /// Lets go what has had its time: publications, and those who were cut off and have not come
     /// back. Workers call it about once a second, each of them.
     ///
-    /// A call looks through an eighth of the topics. That only frees memory later: nothing too old
+    /// A call looks through a sixteenth of the topics. That only frees memory later: nothing too old
     /// is ever served.
     pub fn expire(&self, now: Instant) {
         self.0.expire(now);
@@ -216,7 +222,7 @@ impl Inner {
             config,
             broker,
             deadlines: Mutex::new(Deadlines::new()),
-            evicting: Mutex::new(()),
+            histories: Mutex::new(Histories::new()),
             evicted: AtomicU64::new(0),
             next_part: Mutex::new(0),
             endpoints: AtomicUsize::new(0),
@@ -243,14 +249,18 @@ impl Inner {
             }
             let now = self.clock.now();
             let result = f(&cell, &mut state, now);
-            self.retire(&cell, state, now);
+            self.settle(&cell, state, now);
             return Ok(result);
         }
     }
 
-    /// Gives the lock of a topic back, and ends the topic if nobody needs it.
-    fn retire(&self, cell: &Arc<Cell>, mut state: MutexGuard<'_, State>, now: u64) {
-        if state.retire(now, self.broker.is_none(), &self.budget) {
+    /// Gives the lock of a topic back. Before, whatever was done under it, the topic is noted where
+    /// its deadlines and its history ask for it, and ends if nobody needs it.
+    fn settle(&self, cell: &Arc<Cell>, mut state: MutexGuard<'_, State>, now: u64) {
+        self.schedule(cell, &mut state);
+        let is_over = state.retire(now, self.broker.is_none(), &self.budget);
+        self.list(cell, &mut state);
+        if is_over {
             let was_used = state.was_used();
             drop(state);
             let stale = Stale { cell: Arc::clone(cell), was_used };
@@ -283,8 +293,9 @@ impl Inner {
         }
         let Publication { event, body, headers, publisher, time, .. } = publication;
         let draft = Draft { event, body, headers, publisher };
-        state.publish(draft, time, self.clock.now(), &self.budget);
-        drop(state);
+        let now = self.clock.now();
+        state.publish(draft, time, now, &self.budget);
+        self.settle(&cell, state, now);
         self.keep_budget();
     }
 }

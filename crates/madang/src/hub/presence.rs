@@ -175,7 +175,7 @@ impl Roster {
         self.absences.front().map(|absence| absence.until)
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn absences(&self) -> usize {
         self.absences.len()
     }

@@ -1,23 +1,24 @@
 //! What the hub does besides: ages, deadlines, the budget.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
     Inner, TopicKey,
     cell::{Cell, State},
-    sync::{MutexGuard, Ordering},
+    sync::Ordering,
 };
 
 /// Topics with somebody who was cut off, by when to look at them.
 pub(super) type Deadlines = BTreeMap<(u64, TopicKey), Arc<Cell>>;
 
+/// Topics with a history, by its oldest publication when they were noted. That may be gone by now;
+/// so nothing is to be done here when a publication pushes another out of its topic.
+pub(super) type Histories = BTreeMap<(u64, TopicKey), Arc<Cell>>;
+
 /// How many shards one call of `expire` looks through.
-const SHARDS_A_CALL: usize = 8;
+const SHARDS_A_CALL: usize = 4;
+/// How many topics one eviction looks at.
+const LOOKS_A_CALL: usize = 256;
 /// Rendered forms are kept so long, in milliseconds.
 const WARM: u64 = 2_000;
 
@@ -33,7 +34,7 @@ impl Inner {
                 let mut state = cell.state.lock();
                 state.ring.expire(now, &self.budget);
                 state.ring.cool(now.saturating_sub(WARM));
-                self.retire(&cell, state, now);
+                self.settle(&cell, state, now);
             }
             *next = (*next + 1) % self.shards.parts();
         }
@@ -52,8 +53,7 @@ impl Inner {
             let mut state = due.state.lock();
             state.is_scheduled = false;
             state.give_up(now);
-            self.schedule(&due, &mut state);
-            self.retire(&due, state, now);
+            self.settle(&due, state, now);
         }
     }
 
@@ -68,44 +68,50 @@ impl Inner {
         }
     }
 
+    /// Notes a topic among the histories if it has one, and only then.
+    pub(super) fn list(&self, cell: &Arc<Cell>, state: &mut State) {
+        match (state.listed, state.ring.oldest_stamp()) {
+            (None, Some(stamp)) => {
+                state.listed = Some(stamp);
+                self.histories.lock().insert((stamp, cell.key), Arc::clone(cell));
+            }
+            (Some(stamp), None) => {
+                state.listed = None;
+                self.histories.lock().remove(&(stamp, cell.key));
+            }
+            // What it is listed under may be older than what it holds: `evict` will see.
+            _ => {}
+        }
+    }
+
     /// Evicts the oldest publications, wherever they are, until the budget has some air.
     ///
-    /// Takes no two locks of topics at a time and is called with none held.
+    /// Looks at few topics at a time, so that whoever publishes is not held up; the next who does
+    /// goes on. Only when the budget is exceeded by far does it not stop. Called with no lock held.
     pub(super) fn evict(&self) {
-        let _guard: MutexGuard<'_, ()> = if self.budget.is_far_over() {
-            self.evicting.lock()
-        } else {
-            // Somebody is at it.
-            let Some(guard) = self.evicting.try_lock() else { return };
-            guard
-        };
-        if !self.budget.is_over() {
-            return;
-        }
-        let now = self.clock.now();
-        let cells: Vec<_> =
-            (0..self.shards.parts()).flat_map(|index| self.shards.part(index)).collect();
-        let mut oldest: BinaryHeap<_> = cells
-            .iter()
-            .enumerate()
-            .filter_map(|(at, cell)| Some(Reverse((cell.state.lock().ring.oldest_stamp()?, at))))
-            .collect();
-        while !self.budget.is_relaxed()
-            && let Some(Reverse((_, at))) = oldest.pop()
-        {
-            let until = oldest.peek().map_or(u64::MAX, |Reverse((stamp, _))| *stamp);
-            let mut state = cells[at].state.lock();
+        let mut looks = 0;
+        while !self.budget.is_relaxed() && (looks < LOOKS_A_CALL || self.budget.is_far_over()) {
+            looks += 1;
+            let (listed, cell, next) = {
+                let mut histories = self.histories.lock();
+                let Some(((listed, _), cell)) = histories.pop_first() else { return };
+                let next = histories.first_key_value().map_or(u64::MAX, |((stamp, _), _)| *stamp);
+                (listed, cell, next)
+            };
+            let mut state = cell.state.lock();
+            // Between the two locks it may have been emptied, and listed anew.
+            if state.listed != Some(listed) {
+                continue;
+            }
             while let Some(stamp) = state.ring.oldest_stamp()
-                && stamp <= until
+                && stamp <= next
                 && !self.budget.is_relaxed()
             {
                 state.ring.evict(&self.budget);
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
-            if let Some(stamp) = state.ring.oldest_stamp() {
-                oldest.push(Reverse((stamp, at)));
-            }
-            self.retire(&cells[at], state, now);
+            state.listed = None;
+            self.settle(&cell, state, self.clock.now());
         }
     }
 }

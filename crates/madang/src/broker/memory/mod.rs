@@ -4,6 +4,10 @@
 //! returns, the other hubs have the publication, or another thread that publishes is about to hand
 //! it over. A node alone pays one lookup under a lock for each publication.
 
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, OnceLock, PoisonError, Weak},

@@ -8,7 +8,7 @@ use super::*;
 
 fn hub(max_bytes: usize) -> Hub {
     let limits = Limits { count: 1_000, age: Duration::from_mins(5) };
-    let history = HistoryConfig { max_bytes, limits, ..HistoryConfig::default() };
+    let history = HistoryConfig { limits, max_bytes, ..HistoryConfig::default() };
     Hub::new(HubConfig { history, ..HubConfig::default() })
 }
 
@@ -75,16 +75,12 @@ fn a_form_is_rendered_once_and_paid_for_while_it_is_held() {
     assert_eq!((made.get(), hub.stats().history_bytes), (2, bare + 2_003));
     // Whoever was there has it; those who come later have it rendered anew.
     hub.0.clock.advance(Duration::from_secs(3));
-    for _ in 0..8 {
-        hub.expire(Instant::now());
-    }
+    tidy(&hub);
     assert_eq!(hub.stats().history_bytes, bare);
     form(1);
     assert_eq!((made.get(), hub.stats().history_bytes), (3, bare + 1_001));
     hub.0.clock.advance(Duration::from_mins(6));
-    for _ in 0..8 {
-        hub.expire(Instant::now());
-    }
+    tidy(&hub);
     assert_eq!(hub.stats().history_bytes, 0);
     // The history has let it go: nobody pays for what is rendered now.
     form(3);
