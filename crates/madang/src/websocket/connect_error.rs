@@ -1,0 +1,99 @@
+//! Why a WebSocket could not be opened.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::Response;
+use madang_ws::handshake::client::{self, HeadError, RequestError};
+
+use super::IoError;
+
+/// Why a WebSocket could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Not a URL of a WebSocket (RFC 6455 §3): `ws://` or `wss://`, a host, no fragment.
+    #[error("{0:?} is not the URL of a WebSocket, such as ws://127.0.0.1:8000/ws")]
+    Url(String),
+    /// The request cannot be made.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The header with this name cannot be sent.
+    #[error("the header {0:?} has a name or value that HTTP does not allow")]
+    Header(String),
+    /// The crate was built without its feature `tls`.
+    #[error("wss:// needs the feature `tls`")]
+    NoTls,
+    /// The host's name has no address.
+    #[error("cannot find the address of {host}: {error}")]
+    Dns {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        error: IoError,
+    },
+    /// No TCP connection to any address of the host.
+    #[error("cannot connect to {address}: {error}")]
+    Tcp {
+        /// The address that was tried last.
+        address: SocketAddr,
+        /// What happened there.
+        #[source]
+        error: IoError,
+    },
+    /// TLS could not be opened: most often a certificate that is not trusted.
+    #[error("TLS failed: {0}")]
+    Tls(#[source] IoError),
+    /// The connection was lost before the server answered.
+    #[error("the connection was lost during the handshake: {0}")]
+    Io(#[source] IoError),
+    /// It took too long.
+    #[error("no {0} in time")]
+    Timeout(Phase),
+    /// The server does not speak HTTP.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The server answered, and not with a WebSocket: its whole answer, the body up to 64 KiB.
+    #[error("the server answered {} instead of opening a WebSocket", .0.status())]
+    Refused(Box<Response<Bytes>>),
+    /// The server's `101` is wrong.
+    #[error(transparent)]
+    Handshake(#[from] client::Error),
+}
+
+impl ConnectError {
+    /// The server's answer, if it refused.
+    pub fn response(&self) -> Option<&Response<Bytes>> {
+        match self {
+            Self::Refused(response) => Some(response),
+            _ => None,
+        }
+    }
+}
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Looking up the host's addresses.
+    Dns,
+    /// Connecting by TCP.
+    Tcp,
+    /// Opening TLS.
+    Tls,
+    /// Waiting for the answer to the upgrade.
+    Handshake,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "address of the host",
+            Self::Tcp => "TCP connection",
+            Self::Tls => "TLS connection",
+            Self::Handshake => "answer to the handshake",
+        })
+    }
+}
