@@ -1,8 +1,10 @@
 //! What the outside judges drive. It grows with each door; now it echoes text and binary at `/`,
 //! with compression and messages of up to 64 MiB.
 
+mod client;
+
 use clap::Parser;
-use madang::{Error, OutboxLimits, Server, ws};
+use madang::{OutboxLimits, Server, ws};
 
 /// A server for conformance suites.
 #[derive(Debug, Parser)]
@@ -13,21 +15,30 @@ struct Arguments {
     /// How many workers.
     #[arg(long)]
     workers: Option<usize>,
+    /// Be the client of the fuzzing server at this URL instead.
+    #[arg(long, value_name = "URL")]
+    client: Option<String>,
 }
 
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
+    // Autobahn cuts 4 MiB into frames of 64 bytes, and adds an empty one.
+    let limits =
+        ws::Limits { max_message: MAX_MESSAGE, max_fragments: 1 << 20, ..ws::Limits::default() };
+    if let Some(url) = arguments.client {
+        return client::run(&url, limits).await;
+    }
     let mut server = Server::new()
         .listen(format!("127.0.0.1:{}", arguments.port))
-        .limits(ws::Limits { max_message: MAX_MESSAGE, ..ws::Limits::default() })
+        .limits(limits)
         .outbox(OutboxLimits { max_bytes: 2 * MAX_MESSAGE, ..OutboxLimits::default() })
         .inline("/", |reply, kind, message| reply.send(kind, message));
     if let Some(workers) = arguments.workers {
         server = server.workers(workers);
     }
     println!("ws://127.0.0.1:{}/", arguments.port);
-    server.run().await
+    Ok(server.run().await?)
 }
