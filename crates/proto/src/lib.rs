@@ -1,12 +1,22 @@
 //! The protocols that Madang speaks, each a state machine over messages and values.
 //!
 //! Nothing here knows a socket, a clock or a runtime: a [`Session`] is handed inputs and the time,
-//! and leaves its wishes in an [`Out`]. What a topic carries is a [`Publication`].
+//! and leaves its wishes in an [`Out`]. What a topic carries is a [`Publication`]; how a
+//! subscriber sees it is [`Protocol::render`], which is no method of a session, so that one
+//! rendering serves every member that takes the same [`Form`].
+//!
+//! Adding a protocol is a folder that exports a [`Protocol`], and one line in [`PROTOCOLS`].
 
+pub mod protocol;
 pub mod publication;
+pub mod raw;
 pub mod session;
 pub mod topic;
 
+pub use protocol::{Mount, Opening, Protocol, Rendered};
 pub use publication::{Body, Position, Presence, PresenceChange, Publication};
-pub use session::{Input, Intent, Out, Session, Token};
+pub use session::{Form, Input, Intent, Kind, Out, Session, Token};
 pub use topic::{Cursor, Topic};
+
+/// Every protocol, in the order in which mounts are tried. Routing, help and metrics derive from it.
+pub static PROTOCOLS: &[&Protocol] = &[&raw::PROTOCOL];

@@ -6,7 +6,7 @@
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
-use crate::{Body, Cursor, Position, Topic};
+use crate::{Body, Cursor, Position, Presence, Topic};
 
 /// A protocol's state for one client.
 pub trait Session: Send {
@@ -31,6 +31,9 @@ pub enum Input<'a> {
     Binary(&'a [u8]),
     /// An intent was carried out, or refused.
     Done(Token, Result<Outcome, Refusal>),
+    /// What the topic held after the subscription's cursor has been handed to the client; what
+    /// follows is new.
+    CaughtUp(Token, Arrival),
     /// The instant of [`Session::poll_timeout`] has come.
     Timeout,
     /// The carrier is gone; nothing can be sent any more. Always last, and once.
@@ -63,6 +66,17 @@ pub enum Outcome {
     },
     /// A publication was taken.
     Published(Position),
+}
+
+/// How a topic looked when a subscription came into force.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Arrival {
+    /// Where the topic stood.
+    pub at: Position,
+    /// How many were present, the newcomer included.
+    pub count: usize,
+    /// Who they were, for those who asked to be told of presence.
+    pub present: Vec<Presence>,
 }
 
 /// Why an intent was not carried out.

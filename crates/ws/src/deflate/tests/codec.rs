@@ -129,6 +129,11 @@ fn final_blocks_do_not_end_the_window() {
             assert_eq!(inflate_whole(&mut server, AGAIN).unwrap(), b"Hello");
         }
     }
+    // What came in between counts too: the reference is now to `World`.
+    let world = [&[0x00, 0x05, 0x00, 0xfa, 0xff][..], b"World", &[0x00]].concat();
+    assert_eq!(inflate_whole(&mut server, &world).unwrap(), b"World");
+    assert_eq!(inflate_whole(&mut server, &[0x03, 0x00, 0x00]).unwrap(), b"");
+    assert_eq!(inflate_whole(&mut server, AGAIN).unwrap(), b"Horld");
     // Within a message: a final block, then a reference to what it held.
     let (mut server, _) = pair(15, false);
     let twice = [HELLOS[4], AGAIN].concat();

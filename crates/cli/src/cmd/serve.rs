@@ -1,0 +1,311 @@
+//! `madang serve`: the yard, on one port.
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use madang::{OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, ws};
+
+use super::Failure;
+
+/// Flags of `madang serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; may be given several times. Port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = Server::DEFAULT_ADDRESS)]
+    listen: Vec<String>,
+
+    /// Worker threads [default: one for each core that the process may use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// Folder whose files are served at `/`, before the chat page.
+    #[arg(long = "static", value_name = "DIR")]
+    static_folder: Option<PathBuf>,
+
+    /// Origin whose pages may connect besides the server's own, such as https://app.example; `*` is
+    /// all. May be given several times.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    allowed_origin: Vec<String>,
+
+    /// Subprotocol that plain WebSockets may ask for; may be given several times. The client's
+    /// order decides.
+    #[arg(long, value_name = "NAME", value_parser = subprotocol)]
+    subprotocol: Vec<String>,
+
+    /// Let the server's order of --subprotocol decide.
+    #[arg(long, requires = "subprotocol")]
+    subprotocol_server_order: bool,
+
+    /// Seconds of silence after which a client is pinged.
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
+    ping_interval: u32,
+
+    /// Seconds after which a client that left a ping unanswered is gone.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    ping_timeout: u32,
+
+    /// Largest message, such as 1048576, 512KiB or 1MiB; larger ones close with 1009.
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = bytes)]
+    max_message: usize,
+
+    /// Most control frames a second of one client; more close with 1008. 0 is no limit.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    max_control_rate: u32,
+
+    /// Most connections at once [default: as many as the process may have descriptors].
+    #[arg(long, value_name = "N")]
+    max_connections: Option<usize>,
+
+    /// What becomes of a client that reads too slowly.
+    #[arg(long, value_name = "POLICY", default_value = "disconnect")]
+    slow_consumer: Policy,
+
+    /// How much may wait for a client that reads slowly.
+    #[arg(long, value_name = "BYTES", default_value = "1MiB", value_parser = bytes)]
+    outbox: usize,
+
+    /// Publications that each topic keeps for those who come later.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    history: usize,
+
+    /// Seconds after which a kept publication is forgotten.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    history_age: u32,
+
+    /// Do not compress (permessage-deflate), even for clients that offer it.
+    #[arg(long)]
+    no_deflate: bool,
+
+    /// Seconds that clients have to say goodbye when the server stops.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    close_timeout: u32,
+
+    /// What to log: off, error, warn, info, debug, trace, or a filter such as madang=debug.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "MADANG_LOG")]
+    log: String,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Policy {
+    /// Close its connection; it may come back and resume.
+    Disconnect,
+    /// Drop the oldest of what waits for it.
+    DropOldest,
+    /// Keep only the newest of each topic and event.
+    Latest,
+}
+
+impl From<Policy> for SlowConsumer {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Disconnect => Self::Disconnect,
+            Policy::DropOldest => Self::DropOldest,
+            Policy::Latest => Self::Latest,
+        }
+    }
+}
+
+/// The chat page, as the binary embeds it.
+const PAGES: &[(&str, &str, &[u8])] = &[
+    ("/", "text/html; charset=utf-8", include_bytes!("../../../../web/index.html")),
+    ("/chat.css", "text/css; charset=utf-8", include_bytes!("../../../../web/chat.css")),
+    ("/chat.js", SCRIPT, include_bytes!("../../../../web/chat.js")),
+    ("/connection.js", SCRIPT, include_bytes!("../../../../web/connection.js")),
+    ("/images.js", SCRIPT, include_bytes!("../../../../web/images.js")),
+    ("/outbox.js", SCRIPT, include_bytes!("../../../../web/outbox.js")),
+    ("/people.js", SCRIPT, include_bytes!("../../../../web/people.js")),
+    ("/protocol.js", SCRIPT, include_bytes!("../../../../web/protocol.js")),
+    ("/view.js", SCRIPT, include_bytes!("../../../../web/view.js")),
+    ("/words.js", SCRIPT, include_bytes!("../../../../web/words.js")),
+    ("/favicon.svg", ICON, include_bytes!("../../../../web/favicon.svg")),
+    ("/favicon.ico", ICON, include_bytes!("../../../../web/favicon.svg")),
+];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const ICON: &str = "image/svg+xml";
+
+/// Runs the server until it is asked to stop.
+pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
+    crate::log::start(&serve.log)?;
+    // Only signals and the start run here; the workers have their own threads and runtimes.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
+    runtime.block_on(async {
+        let grace = Duration::from_secs(serve.close_timeout.into());
+        let running = build(serve)?.start().map_err(explain)?;
+        greet(&running);
+        madang::stop_signal().await.map_err(|error| Failure::Runtime(error.to_string()))?;
+        tracing::info!("stopping: clients are told to go");
+        running.shutdown(grace).await.map_err(explain)
+    })
+}
+
+fn build(serve: Serve) -> Result<Server, Failure> {
+    let limits =
+        hub::Limits { count: serve.history, age: Duration::from_secs(serve.history_age.into()) };
+    let history = hub::HistoryConfig { limits, ..hub::HistoryConfig::default() };
+    let hub = hub::Hub::new(hub::HubConfig { history, ..hub::HubConfig::default() });
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let mut server = Server::with_hub(hub)
+        .limits(ws::Limits {
+            max_message: serve.max_message,
+            max_control_per_second: serve.max_control_rate,
+            ..ws::Limits::default()
+        })
+        .outbox(OutboxLimits {
+            max_bytes: serve.outbox,
+            policy: serve.slow_consumer.into(),
+            ..OutboxLimits::default()
+        })
+        .deflate(ws::deflate::Settings {
+            enabled: !serve.no_deflate,
+            ..ws::deflate::Settings::default()
+        })
+        .ping(seconds(serve.ping_interval), seconds(serve.ping_timeout))
+        .subprotocols(serve.subprotocol, serve.subprotocol_server_order);
+    for protocol in PROTOCOLS {
+        server = server.protocol(protocol);
+    }
+    for (path, kind, bytes) in PAGES {
+        server = server.page(path, kind, bytes);
+    }
+    for address in serve.listen {
+        server = server.listen(address);
+    }
+    for origin in serve.allowed_origin {
+        server = server.allowed_origin(origin);
+    }
+    if let Some(workers) = serve.workers {
+        server = server.workers(workers.into());
+    }
+    if let Some(connections) = serve.max_connections {
+        server = server.max_connections(connections);
+    }
+    if let Some(folder) = serve.static_folder {
+        if !folder.is_dir() {
+            let why = if folder.exists() { "is no folder" } else { "does not exist" };
+            return Err(Failure::Usage(format!(
+                "--static {}: {why}; give the folder that has your index.html",
+                folder.display()
+            )));
+        }
+        server = server.static_folder(folder);
+    }
+    Ok(server)
+}
+
+fn explain(error: madang::Error) -> Failure {
+    match error {
+        madang::Error::Listen(error) => Failure::Usage(format!("--listen: {error}")),
+        error => Failure::Runtime(error.to_string()),
+    }
+}
+
+/// Says where the page is and what answers where. A closed standard output is no reason to stop.
+fn greet(running: &Running) {
+    let mut text = String::from("Madang is open.\n");
+    for address in running.addresses() {
+        text += &format!("  chat page     {}\n", page(*address));
+        if address.ip().is_unspecified() {
+            for ip in madang::lan_addresses() {
+                text += &format!("  from outside  {}\n", page(SocketAddr::new(ip, address.port())));
+            }
+        }
+    }
+    if let Some(address) = running.addresses().first() {
+        let base = page(*address).replacen("http", "ws", 1);
+        let base = base.trim_end_matches('/');
+        for mount in PROTOCOLS.iter().flat_map(|protocol| protocol.mounts) {
+            let path = if mount.segment { "/{topic}" } else { "" };
+            text += &format!("  WebSocket     {base}{}{path}  {}\n", mount.path, mount.about);
+        }
+    }
+    text += &format!("{} worker(s); Ctrl-C stops.\n", running.workers());
+    drop(std::io::stdout().write_all(text.as_bytes()));
+}
+
+/// An address that a browser on this machine can open.
+fn page(address: SocketAddr) -> String {
+    let ip = match address {
+        SocketAddr::V4(_) if address.ip().is_unspecified() => "127.0.0.1".into(),
+        SocketAddr::V6(_) if address.ip().is_unspecified() => "[::1]".into(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    format!("http://{ip}:{}/", address.port())
+}
+
+/// Reads a size such as `65536`, `64KiB` or `1MiB`.
+fn bytes(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1024,
+        "m" | "mib" => 1024 * 1024,
+        "g" | "gib" => 1024 * 1024 * 1024,
+        _ => return Err("write it like 65536, 64KiB or 1MiB".into()),
+    };
+    digits
+        .parse()
+        .ok()
+        .and_then(|number: usize| number.checked_mul(factor))
+        .filter(|size| *size > 0)
+        .ok_or_else(|| "write it like 65536, 64KiB or 1MiB".into())
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let (scheme, host) = text.split_once("://").unwrap_or_default();
+    let whole = !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
+    if whole || text == "*" || text == "null" {
+        Ok(text.to_owned())
+    } else {
+        Err("write it like https://app.example or http://app.example:8080, without a path".into())
+    }
+}
+
+fn subprotocol(text: &str) -> Result<String, String> {
+    // RFC 6455 §11.3.4: a token of RFC 9110.
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !text.is_empty() && text.bytes().all(token) {
+        Ok(text.to_owned())
+    } else {
+        Err("a subprotocol's name has letters, digits and !#$%&'*+-.^_`|~ only".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_and_without_a_unit() {
+        assert_eq!(bytes("65536"), Ok(65_536));
+        assert_eq!(bytes("64KiB"), Ok(65_536));
+        assert_eq!(bytes("2m"), Ok(2 * 1024 * 1024));
+        for bad in ["", "KiB", "1TB", "-1", "1.5M", "0", "99999999999999999G"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_and_no_path() {
+        for good in ["https://app.example", "http://[::1]:8080", "*", "null"] {
+            assert!(origin(good).is_ok(), "{good}");
+        }
+        for bad in ["app.example", "https://", "https://app.example/", "https://a b"] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_page_of_the_chat_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let served = [".js", ".css", ".svg"].iter().any(|ending| name.ends_with(ending));
+            let path = format!("/{name}");
+            assert!(!served || PAGES.iter().any(|(known, ..)| *known == path), "{name}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A client, in a handler's hand.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::Request;
+use madang_proto::{Body, Cursor, Topic, session::Present};
+use tokio::runtime::Handle;
+
+use super::{
+    Begin, Client, Command,
+    inbox::{Inbox, InboxSession},
+};
+
+/// A whole message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(String),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// The length of the payload in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// True when the payload has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text of a text message.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Message {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<Message> for Body {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.into()),
+            Message::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+/// The client has gone; nothing can be sent to it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the client has gone")]
+pub struct Closed;
+
+/// One connected client. When it is dropped, the connection is closed with 1000.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), madang::Error> {
+/// madang::Server::new()
+///     .websocket("/", async |mut socket: madang::Socket| {
+///         while let Some(message) = socket.recv().await {
+///             if socket.send(message).is_err() {
+///                 break;
+///             }
+///         }
+///     })
+///     .run()
+///     .await
+/// # }
+/// ```
+pub struct Socket {
+    sender: Sender,
+    request: Request<()>,
+}
+
+impl Socket {
+    /// The next message, or `None` when the client has gone. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Message> {
+        let (message, resume) = self.sender.inbox.pop().await?;
+        if resume {
+            self.sender.client.command(Command::Resume);
+        }
+        Some(message)
+    }
+
+    /// Sends a message. It does not wait: what the client cannot take now is kept for it, up to the
+    /// limits of its outbox.
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), Closed> {
+        self.sender.send(message)
+    }
+
+    /// A handle that sends, for other tasks. It does not keep the connection open.
+    pub fn sender(&self) -> Sender {
+        self.sender.clone()
+    }
+
+    /// Joins a topic: what is published there from now on goes to the client by itself, text as
+    /// text and binary as binary.
+    pub fn join(&self, topic: &Topic) {
+        let (topic, present) = (topic.clone(), Some(Present::default()));
+        self.sender.client.command(Command::Join { topic, from: Cursor::Now, present });
+    }
+
+    /// Leaves a topic.
+    pub fn leave(&self, topic: &Topic) {
+        self.sender.client.command(Command::Leave(topic.clone()));
+    }
+
+    /// Closes the connection with a code and a reason of at most 123 bytes. Codes that may not be
+    /// sent (RFC 6455 §7.4.1) become 1011.
+    pub fn close(self, code: u16, reason: &str) {
+        self.sender.client.command(Command::Close(code, reason.to_owned()));
+    }
+
+    /// A number for the session, unique in the process.
+    pub fn id(&self) -> u64 {
+        self.sender.client.session()
+    }
+
+    /// The client's address; `None` when the system did not tell.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.sender.client.peer()
+    }
+
+    /// The head of the request that opened the connection.
+    pub fn request(&self) -> &Request<()> {
+        &self.request
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Where `close` was called, this one comes second and does nothing.
+        self.sender.client.command(Command::Close(1000, String::new()));
+    }
+}
+
+/// Sends to one client from any task. Cloning counts a reference.
+#[derive(Clone)]
+pub struct Sender {
+    client: Arc<dyn Client>,
+    inbox: Arc<Inbox>,
+}
+
+impl Sender {
+    /// See [`Socket::send`].
+    pub fn send(&self, message: impl Into<Message>) -> Result<(), Closed> {
+        if self.inbox.is_closed() {
+            return Err(Closed);
+        }
+        let (kind, bytes) = message.into().into();
+        self.client.command(Command::Send(kind, bytes));
+        Ok(())
+    }
+}
+
+/// A registered handler.
+pub(crate) type Handler =
+    Arc<dyn Fn(Socket) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Begins a session whose messages go to `handler`, on `runtime`.
+pub(crate) fn begin(handler: Handler, runtime: Handle, request: Request<()>) -> Begin {
+    Begin::Handler(Box::new(move |client| {
+        let inbox = Arc::new(Inbox::default());
+        let sender = Sender { client, inbox: Arc::clone(&inbox) };
+        runtime.spawn(handler(Socket { sender, request }));
+        Box::new(InboxSession(inbox))
+    }))
+}

@@ -1,0 +1,162 @@
+//! The clients of one worker: what fan-out touches close together, the rest beside it.
+
+use std::{net::TcpStream, time::Instant};
+
+use madang_proto::{Protocol, Session};
+use madang_ws::Connection;
+use smallvec::SmallVec;
+
+use super::{
+    mail::{ClientId, Pass},
+    outbox::Outbox,
+};
+use crate::hub::TopicKey;
+use madang_proto::Topic;
+
+/// The part of a client that a delivery touches.
+pub(super) struct Hot {
+    pub(super) socket: Option<TcpStream>,
+    pub(super) generation: u32,
+    pub(super) outbox: Outbox,
+    /// When something was last heard, in seconds of the worker's clock.
+    pub(super) heard: u32,
+    pub(super) flags: Flags,
+}
+
+/// What is true of a client, a bit each.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Flags(u16);
+
+impl Flags {
+    /// It is in the list of those that the end of the turn flushes.
+    pub(super) const DIRTY: u16 = 1;
+    /// No message may be sent any more.
+    pub(super) const MUTE: u16 = 1 << 1;
+    /// Its session asked to read no more for now.
+    pub(super) const PAUSED: u16 = 1 << 2;
+    /// Too much waits behind its socket to read more from it.
+    pub(super) const CHOKED: u16 = 1 << 3;
+    /// The poller tells when its socket can be written.
+    pub(super) const WANTS_WRITE: u16 = 1 << 4;
+    /// The WebSocket is over; the socket closes when what waits is sent.
+    pub(super) const ENDING: u16 = 1 << 5;
+    /// A ping is unanswered.
+    pub(super) const PINGED: u16 = 1 << 6;
+    /// Our end is shut; what still comes is read and dropped until the peer's end.
+    pub(super) const LINGERING: u16 = 1 << 7;
+    /// Its connection or its session waits for a time.
+    pub(super) const TIMED: u16 = 1 << 8;
+
+    #[inline]
+    pub(super) fn has(self, flag: u16) -> bool {
+        self.0 & flag != 0
+    }
+
+    /// Sets the flag; true when it was not set.
+    #[inline]
+    pub(super) fn set(&mut self, flag: u16) -> bool {
+        let news = self.0 & flag == 0;
+        self.0 |= flag;
+        news
+    }
+
+    #[inline]
+    pub(super) fn clear(&mut self, flag: u16) {
+        self.0 &= !flag;
+    }
+}
+
+/// The part of a client that only its own traffic touches.
+pub(super) struct Cold {
+    pub(super) ws: Connection,
+    /// `None` after it was told that it is closed.
+    pub(super) session: Option<Box<dyn Session>>,
+    pub(super) protocol: &'static Protocol,
+    /// The protocol's and the compression's part of a [`FormKey`](crate::hub::FormKey).
+    pub(super) form_base: u32,
+    /// Names the session in the hub.
+    pub(super) id: u64,
+    pub(super) subscriptions: SmallVec<[Subscription; 1]>,
+    /// When a socket that is ending is given up.
+    pub(super) give_up: Option<Instant>,
+    /// Counts the connection until it is dropped.
+    pub(super) _pass: Pass,
+    /// What had been received when the session asked to read no more.
+    pub(super) held: Vec<u8>,
+}
+
+/// A topic that a client is in.
+pub(super) struct Subscription {
+    pub(super) topic: Topic,
+    pub(super) key: TopicKey,
+    /// Its place in the worker's member table.
+    pub(super) index: usize,
+}
+
+/// The table of clients. A place is used again only after the turn in which it was left, so that
+/// an event that is already in hand never meets the next occupant.
+#[derive(Default)]
+pub(super) struct Clients {
+    pub(super) hot: Vec<Hot>,
+    pub(super) cold: Vec<Option<Box<Cold>>>,
+    free: Vec<u32>,
+    leaving: Vec<u32>,
+    count: usize,
+}
+
+impl Clients {
+    /// How many clients there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Makes a place; `cold` is to be filled before anything else happens to it.
+    pub(super) fn reserve(&mut self, socket: TcpStream, heard: u32) -> ClientId {
+        self.count += 1;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.hot.push(Hot {
+                socket: None,
+                generation: 0,
+                outbox: Outbox::default(),
+                heard,
+                flags: Flags::default(),
+            });
+            self.cold.push(None);
+            (self.hot.len() - 1) as u32
+        });
+        let hot = &mut self.hot[slot as usize];
+        hot.socket = Some(socket);
+        hot.heard = heard;
+        ClientId { slot, generation: hot.generation }
+    }
+
+    /// The client's place, if it is still the same client.
+    pub(super) fn find(&self, id: ClientId) -> Option<usize> {
+        let slot = id.slot as usize;
+        let hot = self.hot.get(slot)?;
+        (hot.generation == id.generation && hot.socket.is_some()).then_some(slot)
+    }
+
+    pub(super) fn id(&self, slot: usize) -> ClientId {
+        ClientId { slot: slot as u32, generation: self.hot[slot].generation }
+    }
+
+    /// Empties a place: the socket closes now, the place is free after the turn.
+    pub(super) fn remove(&mut self, slot: usize) {
+        let hot = &mut self.hot[slot];
+        if hot.socket.take().is_none() {
+            return;
+        }
+        hot.generation = hot.generation.wrapping_add(1);
+        hot.outbox = Outbox::default();
+        hot.flags = Flags::default();
+        self.cold[slot] = None;
+        self.leaving.push(slot as u32);
+        self.count -= 1;
+    }
+
+    /// The turn is over.
+    pub(super) fn free_places(&mut self) {
+        self.free.append(&mut self.leaving);
+    }
+}

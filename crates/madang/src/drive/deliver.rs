@@ -1,0 +1,260 @@
+//! From the mailbox to the outboxes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use madang_proto::{Form, Rendered};
+use madang_ws::{deflate, frame};
+use smallvec::SmallVec;
+
+use super::{
+    client::Flags,
+    intents::ws_kind,
+    mail::{Mail, Protocols},
+    outbox::{Part, Run},
+    worker::Worker,
+};
+use crate::hub::{self, FormKey, Published, Told};
+
+impl Worker {
+    /// Empties the mailbox. Neighbouring publications of one topic leave as one run; the order of
+    /// everything else is kept as it came.
+    pub(super) fn deliver_mail(&mut self) {
+        let mut mail = std::mem::take(&mut self.mail);
+        let mut run = std::mem::take(&mut self.run);
+        self.handle.take_mail(&mut mail);
+        for item in mail.drain(..) {
+            match item {
+                Mail::Hub(hub::Mail::Published(published)) => {
+                    let is_next = run
+                        .first()
+                        .is_none_or(|first: &Arc<Published>| first.key() == published.key());
+                    if !is_next {
+                        self.deliver(&mut run);
+                    }
+                    run.push(published);
+                    continue;
+                }
+                other => {
+                    self.deliver(&mut run);
+                    self.handle_mail(other);
+                }
+            }
+        }
+        self.deliver(&mut run);
+        self.mail = mail;
+        self.run = run;
+    }
+
+    fn handle_mail(&mut self, mail: Mail) {
+        match mail {
+            Mail::Hub(hub::Mail::Presence(told)) => self.deliver_presence(&told),
+            Mail::Hub(_) => {}
+            Mail::Adopt(newcomer) => self.adopt(*newcomer),
+            Mail::Command(id, command) => {
+                if let Some(slot) = self.clients.find(id) {
+                    self.command(slot, command);
+                }
+            }
+            Mail::GoAway { until } => self.go_away(until),
+        }
+    }
+
+    /// Hands neighbouring publications of one topic to all members that they are for.
+    fn deliver(&mut self, publications: &mut Vec<Arc<Published>>) {
+        let (Some(first), Some(last)) = (publications.first(), publications.last()) else { return };
+        let (first, last) = (first.order(), last.order());
+        let Some(room) = publications.first().and_then(|p| self.members.room(p.key())) else {
+            publications.clear();
+            return;
+        };
+        let mut runs = Runs::new(&self.renderer, publications);
+        let mut slow = SmallVec::<[u32; 8]>::new();
+        let mut dropped = 0;
+        for member in room.members() {
+            if member.seen >= last {
+                continue;
+            }
+            let Some(hot) = self.clients.hot.get_mut(member.slot as usize) else { continue };
+            if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
+                continue;
+            }
+            let form = FormKey(member.form);
+            let run =
+                if member.seen < first { runs.whole(form) } else { &runs.after(form, member.seen) };
+            match hot.outbox.push_run(run, &self.config.outbox) {
+                Ok(count) => dropped += count,
+                Err(_) => slow.push(member.slot),
+            }
+            if hot.flags.set(Flags::DIRTY) {
+                self.dirty.push(member.slot);
+            }
+        }
+        publications.clear();
+        if dropped > 0 {
+            tracing::debug!(dropped, "deliveries to slow consumers were dropped");
+        }
+        for slot in slow {
+            self.disconnect_slow(slot as usize);
+        }
+    }
+
+    fn deliver_presence(&mut self, told: &Told) {
+        let Some(room) = self.members.room(told.key) else { return };
+        let mut runs = SmallVec::<[(u32, Arc<Run>); 2]>::new();
+        let mut slow = SmallVec::<[u32; 8]>::new();
+        for member in room.due(told.order).filter(|member| member.watch) {
+            let Some(hot) = self.clients.hot.get_mut(member.slot as usize) else { continue };
+            if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
+                continue;
+            }
+            let at = runs.iter().position(|(form, _)| *form == member.form).unwrap_or_else(|| {
+                runs.push((member.form, self.renderer.presence_run(FormKey(member.form), told)));
+                runs.len() - 1
+            });
+            if hot.outbox.push_run(&runs[at].1, &self.config.outbox).is_err() {
+                slow.push(member.slot);
+            }
+            if hot.flags.set(Flags::DIRTY) {
+                self.dirty.push(member.slot);
+            }
+        }
+        for slot in slow {
+            self.disconnect_slow(slot as usize);
+        }
+    }
+
+    /// Hands a newcomer what its topic held.
+    pub(super) fn replay(&mut self, slot: usize, history: &[Arc<Published>], form: FormKey) {
+        for published in history {
+            let frame = published.form(form, || self.renderer.frame(form, published));
+            self.clients.hot[slot].outbox.push_replay(frame);
+        }
+        if !history.is_empty() {
+            self.mark_dirty(slot);
+        }
+    }
+}
+
+/// The runs of one batch of publications, one for each form that a member takes.
+struct Runs<'a> {
+    renderer: &'a Renderer,
+    publications: &'a [Arc<Published>],
+    made: SmallVec<[(FormKey, Arc<Run>); 2]>,
+}
+
+impl<'a> Runs<'a> {
+    fn new(renderer: &'a Renderer, publications: &'a [Arc<Published>]) -> Self {
+        Self { renderer, publications, made: SmallVec::new() }
+    }
+
+    /// The run of all publications.
+    #[inline]
+    fn whole(&mut self, form: FormKey) -> &Arc<Run> {
+        let at = match self.made.iter().position(|(made, _)| *made == form) {
+            Some(at) => at,
+            None => {
+                self.made.push((form, self.make(form, self.publications)));
+                self.made.len() - 1
+            }
+        };
+        &self.made[at].1
+    }
+
+    /// The run for a member that has had some of them already.
+    #[cold]
+    fn after(&self, form: FormKey, seen: u64) -> Arc<Run> {
+        let from = self.publications.partition_point(|published| published.order() <= seen);
+        self.make(form, &self.publications[from..])
+    }
+
+    fn make(&self, form: FormKey, publications: &[Arc<Published>]) -> Arc<Run> {
+        let frames: SmallVec<[(Bytes, u64); 16]> = publications
+            .iter()
+            .map(|published| {
+                let frame = published.form(form, || self.renderer.frame(form, published));
+                (frame, delivery_key(published))
+            })
+            .collect();
+        join(&frames)
+    }
+}
+
+/// Joins frames into one run.
+fn join(frames: &[(Bytes, u64)]) -> Arc<Run> {
+    if let [(frame, key)] = frames {
+        return Run::new(frame.clone(), [Part { end: frame.len(), key: *key }]);
+    }
+    let mut bytes = Vec::with_capacity(frames.iter().map(|(frame, _)| frame.len()).sum());
+    let mut parts = Vec::with_capacity(frames.len());
+    for (frame, key) in frames {
+        bytes.extend_from_slice(frame);
+        parts.push(Part { end: bytes.len(), key: *key });
+    }
+    Run::new(bytes.into(), parts)
+}
+
+/// Tells deliveries of one topic and event from all others, for
+/// [`SlowConsumer::Latest`](super::SlowConsumer::Latest).
+fn delivery_key(published: &Published) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = rustc_hash::FxHasher::default();
+    published.key().hash(&mut hasher);
+    published.publication().event.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Makes frames of publications.
+pub(super) struct Renderer {
+    pub(super) protocols: Protocols,
+    pub(super) deflate: deflate::Settings,
+}
+
+impl Renderer {
+    fn presence_run(&self, form: FormKey, told: &Told) -> Arc<Run> {
+        let (protocol, form, bits) = parts_of(form);
+        let Some(protocol) = self.protocols.get(protocol) else { return join(&[]) };
+        let rendered = (protocol.render_presence)(form, &told.change);
+        join(&[(self.wrap(&rendered, bits), told.key.0)])
+    }
+
+    fn frame(&self, form: FormKey, published: &Published) -> Bytes {
+        let (protocol, form, bits) = parts_of(form);
+        let Some(protocol) = self.protocols.get(protocol) else { return Bytes::new() };
+        self.wrap(&(protocol.render)(form, published.publication()), bits)
+    }
+
+    /// A whole frame from server to client (RFC 6455 §5.2), compressed with a fresh window (RFC
+    /// 7692 §7.2.1) where that was agreed and is worth it.
+    fn wrap(&self, rendered: &Rendered, bits: u8) -> Bytes {
+        let opcode = ws_kind(rendered.kind).opcode();
+        let length = rendered.len();
+        if bits > 0 && length >= self.deflate.min_size as usize {
+            let payload = rendered.segments.concat();
+            let mut packed = Vec::new();
+            if deflate::compress_fresh(&payload, self.deflate.level, bits, &mut packed) {
+                let mut out = Vec::with_capacity(frame::MAX_HEADER + packed.len());
+                frame::encode_header(&mut out, true, true, opcode, packed.len() as u64, None);
+                out.extend_from_slice(&packed);
+                return out.into();
+            }
+        }
+        let mut out = Vec::with_capacity(frame::header_len(length as u64, false) + length);
+        frame::encode_header(&mut out, true, false, opcode, length as u64, None);
+        for segment in &rendered.segments {
+            out.extend_from_slice(segment);
+        }
+        out.into()
+    }
+}
+
+/// A [`FormKey`] is the protocol's index, its own form, and the window of the compression.
+fn parts_of(form: FormKey) -> (usize, Form, u8) {
+    (form.0 as usize >> 16, Form((form.0 >> 8) as u8), form.0 as u8)
+}
+
+/// The window with which frames for a connection can be compressed once and shared; 0 for none.
+/// A server that keeps its context between messages cannot take what another compressor made.
+pub(super) fn shared_window(agreement: &deflate::Agreement) -> u8 {
+    if agreement.server_no_context_takeover { agreement.server_max_window_bits } else { 0 }
+}

@@ -1,0 +1,317 @@
+//! Carrying out what sessions wish.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use madang_proto::{
+    Form, Input, Intent, Out, Session, Token, Topic,
+    session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
+};
+use madang_ws::CloseCode;
+
+use super::{
+    client::{Cold, Flags, Subscription},
+    mail::{ClientHandle, Newcomer},
+    poll::Interest,
+    worker::Worker,
+};
+use crate::app::{Begin, Command};
+use crate::hub::{Attendance, Draft, FormKey, Join, Joined, Member, Published};
+
+/// What follows once the intents before it are carried out.
+enum Next {
+    Done(Token, Result<Outcome, Refusal>),
+    Replay(Vec<Arc<Published>>, FormKey),
+    CaughtUp(Token, Arrival),
+}
+
+impl Worker {
+    /// Gives a socket whose handshake is done a place among the clients.
+    pub(super) fn adopt(&mut self, newcomer: Newcomer) {
+        let Newcomer { stream, peer, early, deflate, protocol, begin, pass } = newcomer;
+        let Some(&known) = self.renderer.protocols.get(usize::from(protocol)) else { return };
+        let id = self.clients.reserve(stream, self.seconds());
+        let slot = id.slot as usize;
+        let added = self.clients.hot[slot]
+            .socket
+            .as_ref()
+            .map(|socket| self.poller.add(socket, id.token(), Interest::READ));
+        if let Some(Err(error)) = added {
+            tracing::warn!(%error, "a socket cannot be watched");
+            self.clients.remove(slot);
+            return;
+        }
+        self.sessions += 1;
+        let session = (self.index as u64) << 48 | self.sessions;
+        let begun = match begin {
+            Begin::Session(session) => session,
+            Begin::Handler(begin) => {
+                let worker = self.handle.clone();
+                begin(Arc::new(ClientHandle { worker, id, session, peer }))
+            }
+        };
+        let shared_bits = deflate.as_ref().map_or(0, super::deliver::shared_window);
+        let mut cold = Box::new(Cold {
+            ws: madang_ws::Connection::new(madang_ws::Role::Server, &self.config.limits, deflate),
+            session: Some(begun),
+            protocol: known,
+            form_base: u32::from(protocol) << 16 | u32::from(shared_bits),
+            id: session,
+            subscriptions: smallvec::SmallVec::new(),
+            give_up: None,
+            _pass: pass,
+            held: Vec::new(),
+        });
+        self.tell(slot, &mut cold, Input::Opened);
+        self.transmit(slot, &mut cold);
+        self.put_back(slot, cold);
+        self.feed_early(slot, &early);
+        if self.leaving.is_some() {
+            self.send_away(slot);
+        }
+    }
+
+    /// What came behind the handshake goes the way of everything that is received.
+    fn feed_early(&mut self, slot: usize, early: &[u8]) {
+        for part in early.chunks(self.buffer.len()) {
+            self.buffer[..part.len()].copy_from_slice(part);
+            self.feed(slot, part.len());
+        }
+    }
+
+    /// Hands an input to a client's session and carries out what it wishes, until it wishes no more.
+    pub(super) fn tell(&mut self, slot: usize, cold: &mut Cold, input: Input<'_>) {
+        let Some(mut session) = cold.session.take() else { return };
+        let mut out = std::mem::take(&mut self.out);
+        session.handle(input, self.now, &mut out);
+        if !out.intents.is_empty() {
+            self.carry_out(slot, cold, &mut *session, &mut out);
+        }
+        if session.poll_timeout().is_some() {
+            self.clients.hot[slot].flags.set(Flags::TIMED);
+        }
+        out.clear();
+        self.out = out;
+        cold.session = Some(session);
+    }
+
+    fn carry_out(
+        &mut self,
+        slot: usize,
+        cold: &mut Cold,
+        session: &mut dyn Session,
+        out: &mut Out,
+    ) {
+        let mut queue = VecDeque::new();
+        loop {
+            for intent in out.intents.drain(..) {
+                match intent {
+                    Intent::Send { kind, range } => {
+                        let bytes = out.bytes.get(range).unwrap_or_default();
+                        self.send(slot, cold, kind, bytes);
+                    }
+                    Intent::Publish(wish) => self.publish(*wish, &mut queue),
+                    Intent::Subscribe(wish) => self.subscribe(slot, cold, &wish, &mut queue),
+                    Intent::Unsubscribe(topic) => self.unsubscribe(cold, &topic, Farewell::Clean),
+                    Intent::Close { code, reason } => self.begin_close(slot, cold, code, &reason),
+                    Intent::Pause => self.pause(slot, true),
+                    Intent::Resume => self.pause(slot, false),
+                    _ => {}
+                }
+            }
+            out.clear();
+            let input = match queue.pop_front() {
+                None => return,
+                Some(Next::Replay(history, form)) => {
+                    self.replay(slot, &history, form);
+                    continue;
+                }
+                Some(Next::Done(token, result)) => Input::Done(token, result),
+                Some(Next::CaughtUp(token, arrival)) => Input::CaughtUp(token, arrival),
+            };
+            session.handle(input, self.now, out);
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        slot: usize,
+        cold: &mut Cold,
+        kind: madang_proto::Kind,
+        bytes: &[u8],
+    ) {
+        let own = self.clients.hot[slot].outbox.own(&mut self.pool);
+        // After a close frame nothing is sent any more; the session is told that it is closed.
+        if cold.ws.send(ws_kind(kind), bytes, own).is_ok() {
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn publish(&mut self, wish: Publish, queue: &mut VecDeque<Next>) {
+        let Publish { token, topic, event, body, publisher } = wish;
+        let draft = Draft { event, publisher, ..Draft::new(body) };
+        let result = self.hub.publish(&topic, draft);
+        if let Some(token) = token {
+            let result = result.map(Outcome::Published).map_err(refusal);
+            queue.push_back(Next::Done(token, result));
+        } else if let Err(error) = result {
+            tracing::warn!(%error, %topic, "a publication was refused");
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        slot: usize,
+        cold: &mut Cold,
+        wish: &Subscribe,
+        queue: &mut VecDeque<Next>,
+    ) {
+        let joined = match self.join(slot, cold, wish) {
+            Ok(joined) => joined,
+            Err(refusal) => {
+                queue.push_back(Next::Done(wish.token, Err(refusal)));
+                return;
+            }
+        };
+        // What the session says of having joined comes before what the topic held.
+        let held = Outcome::Joined { at: joined.at, gap: joined.gap };
+        queue.push_back(Next::Done(wish.token, Ok(held)));
+        queue.push_back(Next::Replay(joined.history, form_key(cold, wish.form)));
+        let present = if wish.watch { self.hub.presence(&wish.topic) } else { Vec::new() };
+        let arrival = Arrival { at: joined.at, count: joined.count, present };
+        queue.push_back(Next::CaughtUp(wish.token, arrival));
+    }
+
+    /// Joins a topic and enters the client in the member table. A client that is in the topic
+    /// already joins anew, with what it wishes now.
+    fn join(&mut self, slot: usize, cold: &mut Cold, wish: &Subscribe) -> Result<Joined, Refusal> {
+        let again = cold.subscriptions.iter().position(|held| held.topic == wish.topic);
+        if again.is_none() && cold.subscriptions.len() >= self.config.max_subscriptions {
+            let most = self.config.max_subscriptions;
+            return Err(Refusal { reason: format!("a client can be in {most} topics at most") });
+        }
+        let door = cold.protocol.name;
+        let join = Join {
+            member: cold.id,
+            from: wish.from,
+            watch: wish.watch,
+            present: wish.present.clone().map(|who| Attendance { who, door }),
+        };
+        let joined = self.endpoint.join(&wish.topic, join).map_err(refusal)?;
+        let member = Member {
+            slot: slot as u32,
+            generation: self.clients.hot[slot].generation,
+            seen: joined.order,
+            form: form_key(cold, wish.form).0,
+            watch: wish.watch,
+        };
+        if let Some(held) = again {
+            let held = &cold.subscriptions[held];
+            self.members.replace(held.key, held.index, member);
+        } else {
+            let index = self.members.add(joined.key, &wish.topic, member);
+            let (topic, key) = (wish.topic.clone(), joined.key);
+            cold.subscriptions.push(Subscription { topic, key, index });
+        }
+        Ok(joined)
+    }
+
+    pub(super) fn unsubscribe(&mut self, cold: &mut Cold, topic: &Topic, farewell: Farewell) {
+        let Some(at) = cold.subscriptions.iter().position(|held| held.topic == *topic) else {
+            return;
+        };
+        let held = cold.subscriptions.swap_remove(at);
+        if let Some((_, Some(moved))) = self.members.remove(held.key, held.index) {
+            // The member that filled the gap is another client's, or this one's in no other topic.
+            let other = self.clients.cold[moved.member.slot as usize].as_deref_mut();
+            let theirs = other.and_then(|other| {
+                other.subscriptions.iter_mut().find(|theirs| theirs.key == held.key)
+            });
+            if let Some(theirs) = theirs {
+                theirs.index = moved.index;
+            }
+        }
+        self.endpoint.leave(topic, cold.id, farewell);
+    }
+
+    /// The session hears that it is closed, and its topics that it has left.
+    pub(super) fn farewell(&mut self, slot: usize, cold: &mut Cold, farewell: Farewell) {
+        self.tell(slot, cold, Input::Closed(farewell));
+        cold.session = None;
+        while let Some(held) = cold.subscriptions.first() {
+            let topic = held.topic.clone();
+            self.unsubscribe(cold, &topic, farewell);
+        }
+        self.clients.hot[slot].flags.set(Flags::MUTE);
+    }
+
+    pub(super) fn begin_close(&mut self, slot: usize, cold: &mut Cold, code: u16, reason: &str) {
+        let code = CloseCode::new(code);
+        // A code that cannot be sent is the session's mistake; the client hears 1011.
+        if cold.ws.close(code, reason, self.now).is_err() {
+            tracing::error!(
+                code = code.as_u16(),
+                "a session closed with a code that cannot be sent"
+            );
+            let _ = cold.ws.close(CloseCode::INTERNAL_ERROR, reason, self.now);
+        }
+        // A reader that is paused would not see the answer.
+        self.pause(slot, false);
+    }
+
+    fn pause(&mut self, slot: usize, pause: bool) {
+        let flags = &mut self.clients.hot[slot].flags;
+        let was = flags.has(Flags::PAUSED);
+        if pause {
+            flags.set(Flags::PAUSED);
+        } else {
+            flags.clear(Flags::PAUSED);
+        }
+        if was != pause {
+            self.watch(slot);
+        }
+    }
+
+    /// What another thread asked of a client.
+    pub(super) fn command(&mut self, slot: usize, command: Command) {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        match command {
+            Command::Send(kind, bytes) => self.send(slot, &mut cold, kind, &bytes),
+            Command::Close(code, reason) => self.begin_close(slot, &mut cold, code, &reason),
+            Command::Join { topic, from, present } => {
+                let form = Form::default();
+                let wish = Subscribe { token: Token(0), topic, from, form, watch: false, present };
+                let mut queue = VecDeque::new();
+                self.subscribe(slot, &mut cold, &wish, &mut queue);
+                for next in queue {
+                    match next {
+                        Next::Replay(history, form) => self.replay(slot, &history, form),
+                        Next::Done(token, result) => {
+                            self.tell(slot, &mut cold, Input::Done(token, result));
+                        }
+                        Next::CaughtUp(..) => {}
+                    }
+                }
+            }
+            Command::Leave(topic) => self.unsubscribe(&mut cold, &topic, Farewell::Clean),
+            Command::Resume => self.pause(slot, false),
+        }
+        self.transmit(slot, &mut cold);
+        self.put_back(slot, cold);
+        self.feed_held(slot);
+    }
+}
+
+fn form_key(cold: &Cold, form: Form) -> FormKey {
+    FormKey(cold.form_base | u32::from(form.0) << 8)
+}
+
+fn refusal(error: impl std::fmt::Display) -> Refusal {
+    Refusal { reason: error.to_string() }
+}
+
+pub(super) fn ws_kind(kind: madang_proto::Kind) -> madang_ws::Kind {
+    match kind {
+        madang_proto::Kind::Text => madang_ws::Kind::Text,
+        madang_proto::Kind::Binary => madang_ws::Kind::Binary,
+    }
+}

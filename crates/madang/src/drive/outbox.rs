@@ -1,0 +1,512 @@
+//! What one client has yet to be sent, and what happens when it reads too slowly.
+//!
+//! While its socket takes everything, a client's outbox is one pointer: the run of frames that the
+//! turn made for its whole topic, or one buffer of the client's own frames. Only what a short write
+//! leaves behind becomes a queue, the *backlog*, counted in bytes and messages and aged by the time
+//! without progress. Whole deliveries are dropped from it, never a part of one.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+/// What becomes of a client that does not read what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// Its connection is closed with 1008 `M503 slow consumer`; it may come back and resume.
+    #[default]
+    Disconnect,
+    /// The oldest deliveries that wait are dropped.
+    DropOldest,
+    /// Of the deliveries that wait, only the newest of each topic and event is kept; where that is
+    /// still too much, the oldest are dropped.
+    Latest,
+}
+
+/// The bounds of an outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxLimits {
+    /// Bytes that may wait. One delivery may go over; the next is refused.
+    pub max_bytes: usize,
+    /// Messages that may wait.
+    pub max_messages: usize,
+    /// How long a client may go without reading anything.
+    pub max_stall: Duration,
+    /// What happens at the bound.
+    pub policy: SlowConsumer,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self {
+            max_bytes: 1024 * 1024,
+            max_messages: 16_384,
+            max_stall: Duration::from_secs(10),
+            policy: SlowConsumer::default(),
+        }
+    }
+}
+
+/// Frames that were made once for every member that takes exactly these.
+#[derive(Debug)]
+pub(super) struct Run {
+    bytes: Bytes,
+    parts: Box<[Part]>,
+}
+
+/// One delivery of a run: where it ends, and which topic and event it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    pub(super) end: usize,
+    pub(super) key: u64,
+}
+
+impl Run {
+    /// `parts` lie end to end from the start of `bytes` to its end.
+    pub(super) fn new(bytes: Bytes, parts: impl Into<Box<[Part]>>) -> Arc<Self> {
+        Arc::new(Self { bytes, parts: parts.into() })
+    }
+}
+
+/// The client reads too slowly for [`SlowConsumer::Disconnect`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overflow;
+
+/// What a flush came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// Everything is with the kernel.
+    Done,
+    /// The socket takes no more now.
+    Blocked,
+}
+
+/// One client's outbox.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pending: Pending,
+}
+
+#[derive(Debug, Default)]
+enum Pending {
+    #[default]
+    Empty,
+    Run(Arc<Run>),
+    Own(Vec<u8>),
+    Several(Vec<Piece>),
+    Backlog(Box<Backlog>),
+}
+
+#[derive(Debug)]
+enum Piece {
+    Run(Arc<Run>),
+    Replay(Bytes),
+    Own(Vec<u8>),
+}
+
+impl Outbox {
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        matches!(self.pending, Pending::Empty)
+    }
+
+    /// The last flush left something behind.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self.pending, Pending::Backlog(_))
+    }
+
+    /// Bytes that wait behind a blocked socket.
+    pub(super) fn backlog_bytes(&self) -> usize {
+        match &self.pending {
+            Pending::Backlog(backlog) => backlog.bytes + backlog.tail.len(),
+            _ => 0,
+        }
+    }
+
+    /// Since when a blocked socket has taken nothing.
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        match &self.pending {
+            Pending::Backlog(backlog) => Some(backlog.progress),
+            _ => None,
+        }
+    }
+
+    /// The buffer for frames of the client's own: answers, pongs, the close frame. They count
+    /// towards the limit and are never dropped.
+    pub(super) fn own(&mut self, pool: &mut Pool) -> &mut Vec<u8> {
+        if !matches!(self.pending, Pending::Own(_) | Pending::Backlog(_)) {
+            self.make_room_for_own(pool);
+        }
+        match &mut self.pending {
+            Pending::Own(bytes) => bytes,
+            Pending::Backlog(backlog) => &mut backlog.tail,
+            Pending::Several(pieces) => {
+                if !matches!(pieces.last(), Some(Piece::Own(_))) {
+                    pieces.push(Piece::Own(pool.take()));
+                }
+                match pieces.last_mut() {
+                    Some(Piece::Own(bytes)) => bytes,
+                    _ => unreachable!("an own piece was pushed"),
+                }
+            }
+            Pending::Empty | Pending::Run(_) => unreachable!("room was made"),
+        }
+    }
+
+    fn make_room_for_own(&mut self, pool: &mut Pool) {
+        self.pending = match std::mem::take(&mut self.pending) {
+            Pending::Empty => Pending::Own(pool.take()),
+            Pending::Run(run) => Pending::Several(vec![Piece::Run(run)]),
+            other => other,
+        };
+    }
+
+    /// Queues a run of deliveries. `Ok` tells how many were dropped for it.
+    #[inline]
+    pub(super) fn push_run(
+        &mut self,
+        run: &Arc<Run>,
+        limits: &OutboxLimits,
+    ) -> Result<usize, Overflow> {
+        match &mut self.pending {
+            Pending::Empty => self.pending = Pending::Run(Arc::clone(run)),
+            Pending::Several(pieces) => pieces.push(Piece::Run(Arc::clone(run))),
+            Pending::Backlog(backlog) => return backlog.push_run(run, limits),
+            _ => self.push_piece(Piece::Run(Arc::clone(run))),
+        }
+        Ok(0)
+    }
+
+    /// Queues a delivery out of history. It does not count towards the limit: the history's own
+    /// bounds hold it, and a newcomer must not be cut for what it asked for.
+    pub(super) fn push_replay(&mut self, frame: Bytes) {
+        match &mut self.pending {
+            Pending::Backlog(backlog) => {
+                backlog.settle();
+                backlog.push(frame, None, false);
+            }
+            _ => self.push_piece(Piece::Replay(frame)),
+        }
+    }
+
+    fn push_piece(&mut self, piece: Piece) {
+        let mut pieces = match std::mem::take(&mut self.pending) {
+            Pending::Empty => Vec::new(),
+            Pending::Run(run) => vec![Piece::Run(run)],
+            Pending::Own(bytes) => vec![Piece::Own(bytes)],
+            Pending::Several(pieces) => pieces,
+            backlog @ Pending::Backlog(_) => {
+                self.pending = backlog;
+                return;
+            }
+        };
+        pieces.push(piece);
+        self.pending = Pending::Several(pieces);
+    }
+
+    /// Hands what waits to `write` (a `send` or `sendmsg`), in as few calls as can be.
+    pub(super) fn flush(
+        &mut self,
+        pool: &mut Pool,
+        now: Instant,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        if let Pending::Backlog(backlog) = &mut self.pending {
+            let flushed = backlog.flush(now, write)?;
+            if flushed == Flushed::Done {
+                self.pending = Pending::Empty;
+            }
+            return Ok(flushed);
+        }
+        let (written, all) = match &self.pending {
+            Pending::Own(bytes) if bytes.is_empty() => (0, 0),
+            Pending::Run(run) => (attempt(write, &[IoSlice::new(&run.bytes)])?, run.bytes.len()),
+            Pending::Own(bytes) => (attempt(write, &[IoSlice::new(bytes)])?, bytes.len()),
+            Pending::Several(pieces) => write_pieces(pieces, pool, write)?,
+            Pending::Empty | Pending::Backlog(_) => return Ok(Flushed::Done),
+        };
+        let pending = std::mem::take(&mut self.pending);
+        if written == all {
+            if let Pending::Own(bytes) = pending {
+                pool.give(bytes);
+            }
+            return Ok(Flushed::Done);
+        }
+        let mut backlog = Box::new(Backlog::new(pending, now));
+        backlog.advance(written);
+        self.pending = Pending::Backlog(backlog);
+        Ok(Flushed::Blocked)
+    }
+
+    /// Drops whatever can be dropped without tearing a frame that the client has begun to read;
+    /// a close frame may follow.
+    pub(super) fn abandon(&mut self) {
+        match &mut self.pending {
+            Pending::Backlog(backlog) => backlog.abandon(),
+            _ => self.pending = Pending::Empty,
+        }
+    }
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Run(run) => &run.bytes,
+            Self::Replay(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+fn attempt(
+    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    slices: &[IoSlice<'_>],
+) -> io::Result<usize> {
+    match write(slices) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
+}
+
+/// The kernel takes at most 1,024 pieces a call; past some dozens, one more call costs less than
+/// the list.
+const MAX_SLICES: usize = 64;
+/// Pieces that come to no more than this are copied together and leave as one.
+const COPY_UP_TO: usize = 16 * 1024;
+
+/// Writes pieces in one call where they fit one; what is left becomes the backlog.
+fn write_pieces(
+    pieces: &[Piece],
+    pool: &mut Pool,
+    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+) -> io::Result<(usize, usize)> {
+    let all: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();
+    if all <= COPY_UP_TO {
+        let mut joined = pool.take();
+        for piece in pieces {
+            joined.extend_from_slice(piece.bytes());
+        }
+        let written = attempt(write, &[IoSlice::new(&joined)]);
+        pool.give(joined);
+        return Ok((written?, all));
+    }
+    let slices: Vec<_> =
+        pieces.iter().take(MAX_SLICES).map(|piece| IoSlice::new(piece.bytes())).collect();
+    Ok((attempt(write, &slices)?, all))
+}
+
+/// What a short write left behind.
+#[derive(Debug)]
+struct Backlog {
+    entries: VecDeque<Entry>,
+    /// Bytes of the front entry that are with the kernel.
+    written: usize,
+    /// Bytes of all entries, less `written`.
+    bytes: usize,
+    /// The part of `bytes` that counts towards the limit.
+    counted: usize,
+    /// The client's own frames that came after the last entry.
+    tail: Vec<u8>,
+    /// When the socket last took something.
+    progress: Instant,
+}
+
+#[derive(Debug)]
+struct Entry {
+    bytes: Bytes,
+    /// Topic and event of a delivery; own frames and history have none and are not dropped.
+    key: Option<u64>,
+    counted: bool,
+}
+
+impl Backlog {
+    fn new(pending: Pending, now: Instant) -> Self {
+        let mut backlog = Self {
+            entries: VecDeque::new(),
+            written: 0,
+            bytes: 0,
+            counted: 0,
+            tail: Vec::new(),
+            progress: now,
+        };
+        match pending {
+            Pending::Run(run) => backlog.add(Piece::Run(run)),
+            Pending::Own(bytes) => backlog.add(Piece::Own(bytes)),
+            Pending::Several(pieces) => pieces.into_iter().for_each(|piece| backlog.add(piece)),
+            Pending::Empty | Pending::Backlog(_) => {}
+        }
+        backlog
+    }
+
+    fn add(&mut self, piece: Piece) {
+        match piece {
+            Piece::Run(run) => self.split(&run, |backlog, bytes, key| {
+                backlog.push(bytes, Some(key), true);
+            }),
+            Piece::Replay(bytes) => self.push(bytes, None, false),
+            Piece::Own(bytes) => self.push(bytes.into(), None, true),
+        }
+    }
+
+    fn split(&mut self, run: &Run, mut each: impl FnMut(&mut Self, Bytes, u64)) {
+        let mut start = 0;
+        for part in &run.parts {
+            each(self, run.bytes.slice(start..part.end), part.key);
+            start = part.end;
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes, key: Option<u64>, counted: bool) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.bytes += bytes.len();
+        self.counted += if counted { bytes.len() } else { 0 };
+        self.entries.push_back(Entry { bytes, key, counted });
+    }
+
+    /// Makes an entry of the own frames, so that others may come behind them.
+    fn settle(&mut self) {
+        if !self.tail.is_empty() {
+            let tail = std::mem::take(&mut self.tail);
+            self.push(tail.into(), None, true);
+        }
+    }
+
+    fn push_run(&mut self, run: &Run, limits: &OutboxLimits) -> Result<usize, Overflow> {
+        self.settle();
+        let mut dropped = 0;
+        let mut overflow = false;
+        self.split(run, |backlog, bytes, key| {
+            if limits.policy == SlowConsumer::Latest {
+                dropped += backlog.drop_where(|entry| entry.key == Some(key), usize::MAX);
+            }
+            while backlog.is_over(limits) {
+                if limits.policy == SlowConsumer::Disconnect {
+                    overflow = true;
+                    return;
+                }
+                if backlog.drop_where(|entry| entry.key.is_some(), 1) == 0 {
+                    // Nothing that may be dropped is left: this delivery is the one to go.
+                    dropped += 1;
+                    return;
+                }
+                dropped += 1;
+            }
+            backlog.push(bytes, Some(key), true);
+        });
+        if overflow { Err(Overflow) } else { Ok(dropped) }
+    }
+
+    fn is_over(&self, limits: &OutboxLimits) -> bool {
+        self.counted + self.tail.len() >= limits.max_bytes
+            || self.entries.len() >= limits.max_messages
+    }
+
+    /// Drops up to `most` of the oldest entries that `which` names. An entry that the client has
+    /// begun to read stays.
+    fn drop_where(&mut self, which: impl Fn(&Entry) -> bool, most: usize) -> usize {
+        let mut dropped = 0;
+        let mut at = usize::from(self.written > 0);
+        while dropped < most && at < self.entries.len() {
+            if !which(&self.entries[at]) {
+                at += 1;
+                continue;
+            }
+            if let Some(entry) = self.entries.remove(at) {
+                self.forget(&entry, entry.bytes.len());
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    fn forget(&mut self, entry: &Entry, bytes: usize) {
+        self.bytes -= bytes;
+        self.counted -= if entry.counted { bytes } else { 0 };
+    }
+
+    fn abandon(&mut self) {
+        self.tail = Vec::new();
+        self.drop_where(|_| true, usize::MAX);
+    }
+
+    /// Notes that the socket took `taken` bytes.
+    fn advance(&mut self, mut taken: usize) {
+        while taken > 0 {
+            let Some(entry) = self.entries.pop_front() else { break };
+            let left = entry.bytes.len() - self.written;
+            let step = left.min(taken);
+            self.forget(&entry, step);
+            taken -= step;
+            if step == left {
+                self.written = 0;
+            } else {
+                self.written += step;
+                self.entries.push_front(entry);
+            }
+        }
+    }
+
+    fn flush(
+        &mut self,
+        now: Instant,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<Flushed> {
+        self.settle();
+        while !self.entries.is_empty() {
+            let slices: Vec<_> = self
+                .entries
+                .iter()
+                .take(MAX_SLICES)
+                .enumerate()
+                .map(|(at, entry)| {
+                    IoSlice::new(&entry.bytes[if at == 0 { self.written } else { 0 }..])
+                })
+                .collect();
+            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+            let taken = attempt(write, &slices)?;
+            if taken > 0 {
+                self.progress = now;
+                self.advance(taken);
+            }
+            if taken < offered {
+                return Ok(Flushed::Blocked);
+            }
+        }
+        Ok(Flushed::Done)
+    }
+}
+
+/// A worker's spare buffers for own frames, so that an idle client holds none.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    spare: Vec<Vec<u8>>,
+}
+
+impl Pool {
+    /// No more than a turn can use at once.
+    const MOST: usize = 256;
+    /// A buffer that grew over this is given back to the allocator.
+    const KEEP_UP_TO: usize = 64 * 1024;
+
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give(&mut self, mut bytes: Vec<u8>) {
+        if self.spare.len() < Self::MOST && bytes.capacity() <= Self::KEEP_UP_TO {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

@@ -1,0 +1,125 @@
+//! What time brings: pings, idle clients, deadlines, goodbyes. Once a second, over all clients;
+//! there is no timer for each.
+
+use std::time::Instant;
+
+use madang_proto::{Input, session::Farewell};
+use madang_ws::CloseCode;
+
+use super::{client::Flags, worker::Worker};
+
+/// The reason that clients get with 1001 when the server stops.
+const GOING_AWAY: &str = "server is going away";
+/// The reason that a client gets with 1008 when it reads too slowly.
+const SLOW_CONSUMER: &str = "M503 slow consumer";
+
+impl Worker {
+    /// Looks after every client, and lets the hub forget what is over age.
+    pub(super) fn sweep(&mut self) {
+        self.handle.begin_turn();
+        self.hub.expire(self.now);
+        let seconds = self.seconds();
+        let ping_after = whole_seconds(self.config.ping_interval);
+        let gone_after = whole_seconds(self.config.ping_timeout);
+        for slot in 0..self.clients.hot.len() {
+            let hot = &mut self.clients.hot[slot];
+            if hot.socket.is_none() {
+                continue;
+            }
+            if let Some(since) = hot.outbox.stalled_since()
+                && self.now.duration_since(since) >= self.config.outbox.max_stall
+                && !hot.flags.has(Flags::MUTE)
+            {
+                self.disconnect_slow(slot);
+                continue;
+            }
+            let silent = seconds.saturating_sub(hot.heard);
+            let pinged = hot.flags.has(Flags::PINGED);
+            if hot.flags.has(Flags::TIMED) || hot.flags.has(Flags::ENDING) {
+                self.check_times(slot);
+            } else if pinged && silent >= ping_after.saturating_add(gone_after) {
+                tracing::debug!(slot, "a client did not answer a ping");
+                self.cut(slot);
+            } else if !pinged && silent >= ping_after {
+                self.ping(slot);
+            }
+        }
+        if self.leaving.is_some_and(|until| self.now >= until) {
+            (0..self.clients.hot.len()).for_each(|slot| self.cut(slot));
+        }
+        self.flush_dirty();
+        self.clients.free_places();
+        // Mail that the sweep made for its own worker waits for the next turn.
+        if self.handle.end_turn() {
+            self.poller.wake().wake();
+        }
+    }
+
+    fn ping(&mut self, slot: usize) {
+        let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
+        let hot = &mut self.clients.hot[slot];
+        if cold.ws.ping(b"", hot.outbox.own(&mut self.pool)).is_ok() {
+            hot.flags.set(Flags::PINGED);
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// A deadline of the connection, of the session, or of the goodbye may have come.
+    fn check_times(&mut self, slot: usize) {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        if cold.give_up.is_some_and(|at| self.now >= at) {
+            self.put_back(slot, cold);
+            self.cut(slot);
+            return;
+        }
+        cold.ws.handle_timeout(self.now);
+        while let Some(event) = cold.ws.poll_event() {
+            self.event(slot, &mut cold, event);
+        }
+        let due = cold.session.as_ref().and_then(|session| session.poll_timeout());
+        if due.is_some_and(|due| self.now >= due) {
+            self.tell(slot, &mut cold, Input::Timeout);
+        }
+        let waits = cold.ws.poll_timeout().is_some()
+            || cold.session.as_ref().is_some_and(|session| session.poll_timeout().is_some());
+        if !waits {
+            self.clients.hot[slot].flags.clear(Flags::TIMED);
+        }
+        self.transmit(slot, &mut cold);
+        self.put_back(slot, cold);
+    }
+
+    /// Ends a client that does not read what it is sent.
+    pub(super) fn disconnect_slow(&mut self, slot: usize) {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        tracing::info!(session = cold.id, "M503: slow consumer disconnected");
+        self.clients.hot[slot].outbox.abandon();
+        self.begin_close(slot, &mut cold, CloseCode::POLICY_VIOLATION.as_u16(), SLOW_CONSUMER);
+        // It may come back and resume, like one that was cut.
+        self.farewell(slot, &mut cold, Farewell::Cut);
+        self.transmit(slot, &mut cold);
+        if cold.ws.poll_transmit(&mut self.scratch) {
+            let own = self.clients.hot[slot].outbox.own(&mut self.pool);
+            own.append(&mut self.scratch);
+            self.mark_dirty(slot);
+        }
+        self.put_back(slot, cold);
+    }
+
+    pub(super) fn go_away(&mut self, until: Instant) {
+        self.leaving = Some(until);
+        (0..self.clients.hot.len()).for_each(|slot| self.send_away(slot));
+    }
+
+    pub(super) fn send_away(&mut self, slot: usize) {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        self.begin_close(slot, &mut cold, CloseCode::GOING_AWAY.as_u16(), GOING_AWAY);
+        self.transmit(slot, &mut cold);
+        self.put_back(slot, cold);
+        self.feed_held(slot);
+    }
+}
+
+fn whole_seconds(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX).max(1)
+}

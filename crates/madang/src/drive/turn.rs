@@ -1,0 +1,273 @@
+//! What a turn does with one client's socket: receive, parse, write, end.
+
+use std::{
+    io::{self, IoSlice},
+    net::TcpStream,
+    time::Duration,
+};
+
+use madang_proto::{Input as SessionInput, session::Farewell};
+use madang_ws::{ClosedBy, Event, Input, Kind};
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::{
+    client::{Cold, Flags},
+    mail::ClientId,
+    outbox::Flushed,
+    poll::{Interest, Ready},
+    worker::Worker,
+};
+
+/// With so much waiting behind a socket, nothing more is read from it.
+const CHOKE_AT: usize = 64 * 1024;
+/// How long an ended connection may take to read our goodbye and close.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+impl Worker {
+    /// Serves a socket that is ready; how many bytes were received.
+    pub(super) fn serve(&mut self, event: Ready) -> usize {
+        let Some(slot) = self.clients.find(ClientId::of(event.token)) else { return 0 };
+        if event.write {
+            self.mark_dirty(slot);
+        }
+        let flags = self.clients.hot[slot].flags;
+        if event.broken && (flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED)) {
+            // Level-triggered: nobody may be left with an event that is not taken.
+            self.cut(slot);
+            return 0;
+        }
+        if event.read || event.broken { self.receive(slot) } else { 0 }
+    }
+
+    fn receive(&mut self, slot: usize) -> usize {
+        let Some(socket) = &self.clients.hot[slot].socket else { return 0 };
+        match rustix::net::recv(socket, &mut self.buffer[..], RecvFlags::empty()) {
+            Ok((0, _)) => {
+                self.end_of_stream(slot);
+                0
+            }
+            Ok((count, _)) => {
+                let seconds = self.seconds();
+                let hot = &mut self.clients.hot[slot];
+                hot.heard = seconds;
+                hot.flags.clear(Flags::PINGED);
+                if !hot.flags.has(Flags::LINGERING) {
+                    self.feed(slot, count);
+                }
+                count
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            Err(_) => {
+                self.cut(slot);
+                0
+            }
+        }
+    }
+
+    /// Hands the first `count` bytes of the worker's buffer to a client's connection.
+    pub(super) fn feed(&mut self, slot: usize, count: usize) {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut input = Input::new(&mut buffer[..count]);
+        while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
+            self.event(slot, &mut cold, event);
+            if self.clients.hot[slot].flags.has(Flags::PAUSED) {
+                break;
+            }
+        }
+        let rest = count - input.remaining()..count;
+        cold.held.extend_from_slice(&buffer[rest]);
+        self.buffer = buffer;
+        self.transmit(slot, &mut cold);
+        self.put_back(slot, cold);
+    }
+
+    /// What a paused session left unread goes on when it reads again.
+    pub(super) fn feed_held(&mut self, slot: usize) {
+        let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
+        if cold.held.is_empty() || self.clients.hot[slot].flags.has(Flags::PAUSED) {
+            return;
+        }
+        // It came from this buffer, so it fits.
+        let held = std::mem::take(&mut cold.held);
+        self.buffer[..held.len()].copy_from_slice(&held);
+        self.feed(slot, held.len());
+    }
+
+    /// A client's rare part goes back to its place, unless the place was emptied meanwhile.
+    pub(super) fn put_back(&mut self, slot: usize, mut cold: Box<Cold>) {
+        if self.clients.hot[slot].socket.is_some() {
+            self.clients.cold[slot] = Some(cold);
+        } else {
+            self.farewell(slot, &mut cold, Farewell::Cut);
+        }
+    }
+
+    pub(super) fn event(&mut self, slot: usize, cold: &mut Cold, event: Event<'_>) {
+        match event {
+            Event::Message { kind: Kind::Text, payload } => {
+                if let Some(text) = payload.as_str() {
+                    self.tell(slot, cold, SessionInput::Text(text));
+                }
+            }
+            Event::Message { payload, .. } => {
+                self.tell(slot, cold, SessionInput::Binary(payload.as_bytes()));
+            }
+            Event::Closed(closed) => {
+                tracing::debug!(code = closed.code.as_u16(), reason = %closed.reason, by = ?closed.by, "closed");
+                let farewell = match closed.by {
+                    ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
+                    _ => Farewell::Cut,
+                };
+                self.farewell(slot, cold, farewell);
+                self.clients.hot[slot].flags.set(Flags::ENDING);
+                cold.give_up = Some(self.now + LINGER);
+                self.mark_dirty(slot);
+            }
+            _ => {}
+        }
+    }
+
+    /// Pongs and close frames follow what the session sent.
+    pub(super) fn transmit(&mut self, slot: usize, cold: &mut Cold) {
+        let hot = &mut self.clients.hot[slot];
+        if !cold.ws.can_send() {
+            hot.flags.set(Flags::MUTE);
+        }
+        if cold.ws.poll_timeout().is_some() {
+            hot.flags.set(Flags::TIMED);
+        }
+        // While the socket is blocked, pongs collapse to the newest in the connection.
+        if hot.outbox.is_blocked() && cold.ws.is_open() {
+            return;
+        }
+        if cold.ws.poll_transmit(&mut self.scratch) {
+            hot.outbox.own(&mut self.pool).append(&mut self.scratch);
+            self.mark_dirty(slot);
+        }
+    }
+
+    #[inline]
+    pub(super) fn mark_dirty(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.set(Flags::DIRTY) {
+            self.dirty.push(slot as u32);
+        }
+    }
+
+    pub(super) fn flush_dirty(&mut self) {
+        // Ending a client can make others dirty; they are flushed in the same turn.
+        while !self.dirty.is_empty() {
+            let mut dirty = std::mem::take(&mut self.dirty);
+            for slot in dirty.drain(..) {
+                self.flush(slot as usize);
+            }
+            if self.dirty.is_empty() {
+                self.dirty = dirty;
+            }
+        }
+    }
+
+    fn flush(&mut self, slot: usize) {
+        let hot = &mut self.clients.hot[slot];
+        hot.flags.clear(Flags::DIRTY);
+        let Some(socket) = &hot.socket else { return };
+        let was_blocked = hot.outbox.is_blocked();
+        let mut write = |slices: &[IoSlice<'_>]| send(socket, slices);
+        match hot.outbox.flush(&mut self.pool, self.now, &mut write) {
+            Ok(Flushed::Done) => {
+                if was_blocked {
+                    self.unblock(slot);
+                }
+                if self.clients.hot[slot].flags.has(Flags::ENDING) {
+                    self.shut(slot);
+                }
+            }
+            Ok(Flushed::Blocked) => self.block(slot),
+            Err(_) => self.cut(slot),
+        }
+    }
+
+    fn block(&mut self, slot: usize) {
+        let seconds = self.seconds();
+        let hot = &mut self.clients.hot[slot];
+        // A client that takes what we send is alive, even when we do not listen to it.
+        if hot.outbox.stalled_since() == Some(self.now) {
+            hot.heard = seconds;
+        }
+        let mut changed = hot.flags.set(Flags::WANTS_WRITE);
+        if hot.outbox.backlog_bytes() >= CHOKE_AT {
+            changed |= hot.flags.set(Flags::CHOKED);
+        }
+        if changed {
+            self.watch(slot);
+        }
+    }
+
+    fn unblock(&mut self, slot: usize) {
+        let hot = &mut self.clients.hot[slot];
+        hot.flags.clear(Flags::WANTS_WRITE);
+        hot.flags.clear(Flags::CHOKED);
+        self.watch(slot);
+        // Pongs that waited can go now.
+        if let Some(mut cold) = self.clients.cold[slot].take() {
+            self.transmit(slot, &mut cold);
+            self.put_back(slot, cold);
+        }
+    }
+
+    /// Tells the poller what the client's flags want.
+    pub(super) fn watch(&mut self, slot: usize) {
+        let token = self.clients.id(slot).token();
+        let hot = &self.clients.hot[slot];
+        let read = !hot.flags.has(Flags::PAUSED) && !hot.flags.has(Flags::CHOKED);
+        let interest = Interest { read, write: hot.flags.has(Flags::WANTS_WRITE) };
+        if let Some(socket) = &hot.socket
+            && let Err(error) = self.poller.modify(socket, token, interest)
+        {
+            tracing::warn!(%error, "a socket cannot be watched");
+            self.cut(slot);
+        }
+    }
+
+    fn end_of_stream(&mut self, slot: usize) {
+        if let Some(mut cold) = self.clients.cold[slot].take() {
+            cold.ws.handle_eof();
+            while let Some(event) = cold.ws.poll_event() {
+                self.event(slot, &mut cold, event);
+            }
+            self.put_back(slot, cold);
+        }
+        self.clients.remove(slot);
+    }
+
+    /// The connection is gone, or is given up.
+    pub(super) fn cut(&mut self, slot: usize) {
+        self.end_of_stream(slot);
+    }
+
+    /// Everything is sent: the server closes first (RFC 6455 §7.1.1). After a failure the peer may
+    /// still be sending, and closing on unread bytes would reset the connection before it has read
+    /// why; so our end is shut, and what comes is dropped until its end.
+    fn shut(&mut self, slot: usize) {
+        let hot = &mut self.clients.hot[slot];
+        if !hot.flags.set(Flags::LINGERING) {
+            return;
+        }
+        hot.flags.clear(Flags::PAUSED);
+        if let Some(socket) = &hot.socket
+            && socket.shutdown(std::net::Shutdown::Write).is_err()
+        {
+            self.clients.remove(slot);
+        } else {
+            self.watch(slot);
+        }
+    }
+}
+
+fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    if let [slice] = slices {
+        return Ok(rustix::net::send(socket, slice, SendFlags::NOSIGNAL)?);
+    }
+    let mut control = rustix::net::SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(socket, slices, &mut control, SendFlags::NOSIGNAL)?)
+}

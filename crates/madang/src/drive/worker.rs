@@ -1,0 +1,180 @@
+//! A worker and its loop.
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use madang_proto::Out;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::{
+    client::Clients,
+    deliver::Renderer,
+    mail::{Mail, Protocols, WorkerHandle},
+    outbox::{OutboxLimits, Pool},
+    poll::{Poller, Ready},
+};
+use crate::hub::{Endpoint, Hub, Members, Published};
+
+/// What all workers of a server have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DriveConfig {
+    pub(crate) limits: madang_ws::Limits,
+    pub(crate) outbox: OutboxLimits,
+    pub(crate) deflate: madang_ws::deflate::Settings,
+    /// How long a client may say nothing before it is pinged.
+    pub(crate) ping_interval: Duration,
+    /// How long it may leave a ping unanswered.
+    pub(crate) ping_timeout: Duration,
+    /// Topics that one client may be in.
+    pub(crate) max_subscriptions: usize,
+}
+
+impl Default for DriveConfig {
+    fn default() -> Self {
+        Self {
+            limits: madang_ws::Limits::default(),
+            outbox: OutboxLimits::default(),
+            deflate: madang_ws::deflate::Settings::default(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            max_subscriptions: 1_000,
+        }
+    }
+}
+
+/// One worker. It lives on its thread.
+pub(crate) struct Worker {
+    pub(super) handle: WorkerHandle,
+    pub(super) index: usize,
+    pub(super) config: DriveConfig,
+    pub(super) renderer: Renderer,
+    pub(super) endpoint: Endpoint,
+    pub(super) poller: Poller,
+    pub(super) clients: Clients,
+    pub(super) members: Members,
+    pub(super) pool: Pool,
+    /// Clients to be flushed at the end of the turn.
+    pub(super) dirty: Vec<u32>,
+    /// Where everything is received; idle sockets own no buffer.
+    pub(super) buffer: Vec<u8>,
+    /// Pongs and close frames on their way to an outbox.
+    pub(super) scratch: Vec<u8>,
+    pub(super) out: Out,
+    pub(super) mail: Vec<Mail>,
+    pub(super) run: Vec<std::sync::Arc<Published>>,
+    ready: Vec<Ready>,
+    started: Instant,
+    pub(super) now: Instant,
+    pub(super) sessions: u64,
+    /// Set when the worker is to end: until then its clients may say goodbye.
+    pub(super) leaving: Option<Instant>,
+    pub(super) hub: Hub,
+}
+
+/// The worker's one receive buffer.
+const BUFFER: usize = 512 * 1024;
+/// A turn that has received so much ends, whoever else is ready.
+const MAX_RECEIVED: usize = 1024 * 1024;
+
+impl Worker {
+    /// A worker for the calling thread; must be called within its runtime.
+    pub(crate) fn new(
+        handle: WorkerHandle,
+        index: usize,
+        config: DriveConfig,
+        protocols: Protocols,
+        hub: &Hub,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        handle.started(poller.wake());
+        let now = Instant::now();
+        Ok(Self {
+            endpoint: hub.attach(std::sync::Arc::new(handle.clone())),
+            handle,
+            index,
+            config,
+            renderer: Renderer { protocols, deflate: config.deflate },
+            poller,
+            clients: Clients::default(),
+            members: Members::new(),
+            pool: Pool::default(),
+            dirty: Vec::new(),
+            buffer: vec![0; BUFFER],
+            scratch: Vec::new(),
+            out: Out::default(),
+            mail: Vec::new(),
+            run: Vec::new(),
+            ready: Vec::with_capacity(Poller::MAX_EVENTS),
+            started: now,
+            now,
+            sessions: 0,
+            leaving: None,
+            hub: hub.clone(),
+        })
+    }
+
+    /// A handle for a worker that is about to start.
+    pub(crate) fn handle(index: usize) -> WorkerHandle {
+        WorkerHandle::new(index)
+    }
+
+    /// Runs until the worker was told to go away and its clients have gone.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        poll_fn(|cx| self.poll(cx, &mut tick)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, tick: &mut Interval) -> Poll<io::Result<()>> {
+        while tick.poll_tick(cx).is_ready() {
+            self.now = Instant::now();
+            self.sweep();
+        }
+        while self.poller.poll_ready(cx)?.is_ready() {
+            if self.turn()? {
+                // More waits: HTTP has its go first.
+                cx.waker().wake_by_ref();
+                break;
+            }
+            self.poller.clear_ready(cx);
+        }
+        if self.leaving.is_some() && self.clients.len() == 0 {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// One turn; true when there is more to do at once.
+    fn turn(&mut self) -> io::Result<bool> {
+        self.handle.begin_turn();
+        self.now = Instant::now();
+        let mut ready = std::mem::take(&mut self.ready);
+        self.poller.take(&mut ready)?;
+        let mut more = self.poller.was_full();
+        let mut received = 0;
+        for event in &ready {
+            if received >= MAX_RECEIVED {
+                more = true;
+                break;
+            }
+            let read = self.serve(*event);
+            more |= read == self.buffer.len();
+            received += read;
+        }
+        self.ready = ready;
+        self.deliver_mail();
+        self.flush_dirty();
+        self.clients.free_places();
+        Ok(self.handle.end_turn() || more)
+    }
+
+    /// The worker's clock in whole seconds.
+    pub(super) fn seconds(&self) -> u32 {
+        u32::try_from(self.now.duration_since(self.started).as_secs()).unwrap_or(u32::MAX)
+    }
+}

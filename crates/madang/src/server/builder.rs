@@ -1,0 +1,286 @@
+//! Building a server.
+
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use madang_proto::{Kind, Protocol, raw};
+use madang_ws::handshake::{origin::OriginPolicy, server::Preference};
+use tokio::runtime::Handle;
+
+use super::{
+    gate::Gate,
+    http::Site,
+    pages::Pages,
+    route::{Door, Routes},
+    running::{self, Running},
+};
+use crate::{
+    Error,
+    app::{Reply, Socket},
+    drive::{DriveConfig, OutboxLimits},
+    hub::{Hub, HubConfig},
+};
+
+/// A real-time server: what it listens on, what answers where, and its limits.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), madang::Error> {
+/// use madang::{Server, Socket};
+///
+/// Server::new()
+///     .listen("127.0.0.1:8000")
+///     .websocket("/shout", async |mut socket: Socket| {
+///         while let Some(message) = socket.recv().await {
+///             let text = message.as_text().unwrap_or("?").to_uppercase();
+///             if socket.send(text).is_err() {
+///                 break;
+///             }
+///         }
+///     })
+///     .run()
+///     .await
+/// # }
+/// ```
+pub struct Server {
+    addresses: Vec<String>,
+    workers: Option<usize>,
+    max_connections: Option<usize>,
+    hub: Hub,
+    drive: DriveConfig,
+    protocols: Vec<&'static Protocol>,
+    routes: Vec<(String, Handled)>,
+    pages: Pages,
+    origins: OriginPolicy,
+    subprotocols: Vec<String>,
+    preference: Preference,
+}
+
+enum Handled {
+    Handler(crate::app::Handler),
+    Inline(crate::app::InlineHandler),
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Descriptors that are kept for files, listeners and answers to those who are turned away.
+const SPARE_DESCRIPTORS: usize = 64;
+
+impl Server {
+    /// Where a server listens that was told nothing else.
+    pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
+
+    /// A server with a hub of its own.
+    pub fn new() -> Self {
+        Self::with_hub(Hub::new(HubConfig::default()))
+    }
+
+    /// A server for a hub that others use too.
+    pub fn with_hub(hub: Hub) -> Self {
+        Self {
+            addresses: Vec::new(),
+            workers: None,
+            max_connections: None,
+            hub,
+            drive: DriveConfig::default(),
+            protocols: Vec::new(),
+            routes: Vec::new(),
+            pages: Pages::default(),
+            origins: OriginPolicy::default(),
+            subprotocols: Vec::new(),
+            preference: Preference::default(),
+        }
+    }
+
+    /// The hub, to publish from anywhere in the program.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Listens on an address such as `127.0.0.1:8000`; may be called several times. Port 0 takes a
+    /// free one. Without any it is [`Server::DEFAULT_ADDRESS`].
+    #[must_use]
+    pub fn listen(mut self, address: impl Into<String>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// How many workers there are; by default one for each core that the process may use.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers.max(1));
+        self
+    }
+
+    /// How many connections may be open; by default as many as the process may have descriptors.
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// Gives every WebSocket at `path` to an async function, which runs on the runtime that starts
+    /// the server. See [`Socket`].
+    #[must_use]
+    pub fn websocket<F, Fut>(mut self, path: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let handler = Arc::new(move |socket| Box::pin(handler(socket)) as _);
+        self.routes.push((path.into(), Handled::Handler(handler)));
+        self
+    }
+
+    /// Answers messages of every WebSocket at `path` with a function that runs on the worker itself:
+    /// the fastest way to answer, and it must never wait for anything.
+    #[must_use]
+    pub fn inline<F>(mut self, path: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(&mut Reply<'_>, Kind, &[u8]) + Send + Sync + 'static,
+    {
+        self.routes.push((path.into(), Handled::Inline(Arc::new(handler))));
+        self
+    }
+
+    /// Opens a protocol's door at its mounts, such as [`raw::PROTOCOL`] at `/ws`.
+    #[must_use]
+    pub fn protocol(mut self, protocol: &'static Protocol) -> Self {
+        self.protocols.push(protocol);
+        self
+    }
+
+    /// Serves bytes that the program holds to GETs of `path`.
+    #[must_use]
+    pub fn page(mut self, path: &'static str, kind: &'static str, bytes: &'static [u8]) -> Self {
+        self.pages.embed(path, kind, bytes);
+        self
+    }
+
+    /// Serves the files of a folder; where a file is there, it goes before a [`Server::page`] of the
+    /// same path.
+    #[must_use]
+    pub fn static_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.pages.serve_folder(folder.into());
+        self
+    }
+
+    /// Lets pages of another origin connect, such as `https://app.example`; `*` is all. The server's
+    /// own pages always may, and clients that send no `Origin`.
+    #[must_use]
+    pub fn allowed_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.allowed.push(origin.into());
+        self
+    }
+
+    /// A subprotocol (RFC 6455 §1.9) that is spoken here; of several that a client offers, its first
+    /// is taken, or the server's first with `server_order`.
+    #[must_use]
+    pub fn subprotocols(
+        mut self,
+        protocols: impl IntoIterator<Item = String>,
+        server_order: bool,
+    ) -> Self {
+        self.subprotocols.extend(protocols);
+        self.preference = if server_order { Preference::Server } else { Preference::Client };
+        self
+    }
+
+    /// Bounds on what a peer can make its WebSocket hold or do.
+    #[must_use]
+    pub fn limits(mut self, limits: madang_ws::Limits) -> Self {
+        self.drive.limits = limits;
+        self
+    }
+
+    /// Compression, as it is agreed to with clients that offer it.
+    #[must_use]
+    pub fn deflate(mut self, settings: madang_ws::deflate::Settings) -> Self {
+        self.drive.deflate = settings;
+        self
+    }
+
+    /// Bounds on what waits for a client that reads slowly, and what happens there.
+    #[must_use]
+    pub fn outbox(mut self, limits: OutboxLimits) -> Self {
+        self.drive.outbox = limits;
+        self
+    }
+
+    /// How long a client may be silent before it is pinged (default 25 s), and how long it may leave
+    /// a ping unanswered (default 20 s). Both in whole seconds.
+    #[must_use]
+    pub fn ping(mut self, interval: Duration, timeout: Duration) -> Self {
+        (self.drive.ping_interval, self.drive.ping_timeout) = (interval, timeout);
+        self
+    }
+
+    /// Starts the workers and returns at once. To be called within a tokio runtime, on which the
+    /// handlers will run.
+    pub fn start(self) -> Result<Running, Error> {
+        let workers = self.workers.unwrap_or_else(default_workers);
+        let descriptors = raise_descriptor_limit();
+        let most = self.max_connections.unwrap_or(usize::MAX);
+        let gate = Gate::new(most.min(descriptors.saturating_sub(SPARE_DESCRIPTORS)));
+        // Its forms serve sockets of handlers too, so the raw protocol is always the first.
+        let mut protocols = vec![&raw::PROTOCOL];
+        let mut routes = Routes::default();
+        for protocol in self.protocols {
+            let index = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
+            let index = index.unwrap_or_else(|| {
+                protocols.push(protocol);
+                protocols.len() - 1
+            });
+            for mount in protocol.mounts {
+                routes.mount(mount, Door::Protocol(index as u8, protocol));
+            }
+        }
+        for (path, handled) in self.routes {
+            routes.exact(
+                path,
+                match handled {
+                    Handled::Handler(handler) => Door::Handler(handler, Handle::current()),
+                    Handled::Inline(handler) => Door::Inline(handler),
+                },
+            );
+        }
+        let site = Arc::new(Site {
+            routes,
+            pages: self.pages,
+            origins: self.origins,
+            subprotocols: self.subprotocols,
+            preference: self.preference,
+            deflate: self.drive.deflate,
+            gate,
+        });
+        let mut addresses = self.addresses;
+        if addresses.is_empty() {
+            addresses.push(Self::DEFAULT_ADDRESS.to_owned());
+        }
+        running::start(&addresses, workers, &site, self.drive, &protocols.into(), &self.hub)
+    }
+
+    /// Starts the server and runs it until SIGTERM or SIGINT; then clients are told with 1001, and
+    /// it returns when they have gone, after 5 s at the latest.
+    pub async fn run(self) -> Result<(), Error> {
+        let running = self.start()?;
+        running::stop_signal().await?;
+        running.shutdown(Duration::from_secs(5)).await
+    }
+}
+
+/// As many as the affinity mask and the control group's quota give.
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Raises the soft limit of descriptors to the hard one, and returns it.
+fn raise_descriptor_limit() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let now = if setrlimit(Resource::Nofile, raised).is_ok() { raised } else { limit };
+    now.current.map_or(usize::MAX, |current| usize::try_from(current).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,211 @@
+//! Taking connections, and answering plain HTTP on them.
+
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use madang_ws::{
+    deflate,
+    handshake::{origin::OriginPolicy, server::Preference},
+};
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+use super::{gate::Gate, pages::Pages, route::Routes, upgrade::upgrade};
+use crate::drive::{Pass, WorkerHandle};
+
+/// What every connection of a server meets.
+pub(super) struct Site {
+    pub(super) routes: Routes,
+    pub(super) pages: Pages,
+    pub(super) origins: OriginPolicy,
+    pub(super) subprotocols: Vec<String>,
+    pub(super) preference: Preference,
+    pub(super) deflate: deflate::Settings,
+    pub(super) gate: Arc<Gate>,
+}
+
+/// One connection, as its requests see it.
+#[derive(Clone)]
+pub(super) struct Visit {
+    pub(super) site: Arc<Site>,
+    pub(super) worker: WorkerHandle,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) local: SocketAddr,
+    pub(super) pass: Pass,
+}
+
+/// The longest time for a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest head of a request, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 100;
+
+/// An answer's body.
+pub(super) struct Body(UnsyncBoxBody<Bytes, io::Error>);
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::from(String::new())
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self(Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync())
+    }
+}
+
+impl Body {
+    pub(super) fn new<B>(body: B) -> Self
+    where
+        B: hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+    {
+        Self(body.boxed_unsync())
+    }
+
+    pub(super) fn into_inner(self) -> UnsyncBoxBody<Bytes, io::Error> {
+        self.0
+    }
+}
+
+/// A short answer in plain text.
+pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+/// Takes connections from one socket until the server stops.
+pub(super) async fn accept(
+    listener: TcpListener,
+    site: Arc<Site>,
+    worker: WorkerHandle,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => take(stream, peer, &site, &worker, &stop),
+            Err(error) => {
+                // A client that left the queue is nothing; no descriptor left is a matter of time.
+                tracing::warn!(%error, "cannot take a connection");
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+fn take(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: &Arc<Site>,
+    worker: &WorkerHandle,
+    stop: &watch::Receiver<bool>,
+) {
+    let Some(pass) = site.gate.enter() else {
+        tokio::spawn(turn_away(stream));
+        return;
+    };
+    // A peer that is gone already has no address any more.
+    let Ok(local) = stream.local_addr() else { return };
+    drop(stream.set_nodelay(true));
+    let visit = Visit {
+        site: Arc::clone(site),
+        worker: worker.clone(),
+        peer: Some(peer),
+        local,
+        pass: Arc::new(pass),
+    };
+    tokio::spawn(converse(stream, visit, stop.clone()));
+}
+
+/// Returns when the server stops.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error is the server's end, too.
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
+async fn converse(stream: TcpStream, visit: Visit, mut stop: watch::Receiver<bool>) {
+    let service = service_fn(move |request| {
+        let visit = visit.clone();
+        async move { Ok::<_, Infallible>(respond(&visit, request).await.map(Body::into_inner)) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an HTTP connection failed");
+    }
+}
+
+async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    if let Some(found) = visit.site.routes.find(&path) {
+        return upgrade(visit, &found, request);
+    }
+    if path == "/healthz" {
+        return plain(StatusCode::OK, "ok\n".into());
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response =
+            plain(StatusCode::METHOD_NOT_ALLOWED, "Pages are read with GET or HEAD.\n".into());
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    visit.site.pages.answer(request.map(|_| ())).await
+}
+
+/// How long a client that is turned away may take to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// There are as many connections as may be.
+async fn turn_away(mut stream: TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 69\r\n\r\n\
+        M501: this server has as many connections as it may. Try again later.";
+    drop(
+        timeout(FAREWELL, async {
+            stream.write_all(ANSWER).await?;
+            stream.shutdown().await?;
+            // Closing on unread bytes would reset the connection before the answer is read.
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        })
+        .await,
+    );
+}

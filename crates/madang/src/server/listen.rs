@@ -1,0 +1,146 @@
+//! Addresses to listen on: one socket a worker, all of one port.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::owner;
+
+/// Why an address cannot be listened on, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListenError {
+    /// The text is no address.
+    #[error(
+        "`{0}` is no address to listen on; write it like 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000"
+    )]
+    BadAddress(String),
+    /// Somebody else listens there.
+    #[error("{address} is taken{}; stop that or listen elsewhere{}", owned_by(.owner), next_free(.free))]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+        /// The process that has it, where the system tells.
+        owner: Option<String>,
+        /// The next address that is free.
+        free: Option<SocketAddr>,
+    },
+    /// The system does not allow it.
+    #[error("not allowed to listen on {0}; ports below 1024 are kept for root, take a higher one")]
+    NotAllowed(SocketAddr),
+    /// This machine does not have the address.
+    #[error("this machine has no address {}; 127.0.0.1 is for this machine only, 0.0.0.0 for all its addresses", .0.ip())]
+    NotOurs(SocketAddr),
+    /// Something else.
+    #[error("cannot listen on {address}: {source}")]
+    Io {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+fn owned_by(owner: &Option<String>) -> String {
+    owner.as_ref().map_or_else(String::new, |owner| format!(" by {owner}"))
+}
+
+fn next_free(free: &Option<SocketAddr>) -> String {
+    free.map_or_else(String::new, |free| format!(", for example on {free}"))
+}
+
+/// One address with a socket for each worker.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    pub(super) address: SocketAddr,
+    pub(super) sockets: Vec<TcpListener>,
+}
+
+/// The kernel cuts it to `net.core.somaxconn`.
+const BACKLOG: i32 = 65_535;
+
+/// Listens on `text` with `workers` sockets. The kernel spreads new connections over them.
+pub(super) fn listen(text: &str, workers: usize) -> Result<Listeners, ListenError> {
+    let bad = || ListenError::BadAddress(text.to_owned());
+    let asked = text.to_socket_addrs().map_err(|_| bad())?.next().ok_or_else(bad)?;
+    // With `SO_REUSEPORT` alone, a second server of the same user would join the first one's port
+    // and take half of its clients. So the port is first bound without it.
+    let address = bind(asked, false)
+        .and_then(|socket| socket.local_addr())
+        .map_err(|error| explain(asked, error))?;
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers {
+        sockets.push(bind(address, true).map_err(|error| explain(address, error))?);
+    }
+    Ok(Listeners { address, sockets })
+}
+
+fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // `[::]` takes IPv4 too, as its user expects.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if shared {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket.into())
+}
+
+fn explain(address: SocketAddr, error: io::Error) -> ListenError {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => ListenError::Taken {
+            address,
+            owner: owner::of_port(address.port()),
+            free: (address.port().saturating_add(1)..=address.port().saturating_add(100))
+                .map(|port| SocketAddr::new(address.ip(), port))
+                .find(|address| bind(*address, false).is_ok()),
+        },
+        io::ErrorKind::PermissionDenied => ListenError::NotAllowed(address),
+        io::ErrorKind::AddrNotAvailable => ListenError::NotOurs(address),
+        _ => ListenError::Io { address, source: error },
+    }
+}
+
+/// The address by which others in the local network reach this machine, if there is one.
+pub fn lan_addresses() -> Vec<IpAddr> {
+    // Connecting a UDP socket sends nothing; it only asks the system for a route.
+    let route = |from: &str, to: &str| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
+    };
+    let routes = [route("0.0.0.0:0", "192.0.2.1:9"), route("[::]:0", "[2001:db8::1]:9")];
+    routes.into_iter().flatten().filter(|ip| !ip.is_loopback() && !ip.is_unspecified()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_its_owner_and_the_next_free_one() {
+        let first = listen("127.0.0.1:0", 2).unwrap();
+        let error = listen(&first.address.to_string(), 1).unwrap_err();
+        let ListenError::Taken { address, owner, free } = &error else { panic!("{error}") };
+        assert_eq!(*address, first.address);
+        assert!(owner.as_deref().unwrap().contains(&std::process::id().to_string()), "{error}");
+        assert_ne!(free.unwrap().port(), first.address.port());
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_what_one_looks_like() {
+        for text in ["", "8000", "127.0.0.1", "127.0.0.1:99999", "::1:x"] {
+            let error = listen(text, 1).unwrap_err().to_string();
+            assert!(error.contains("127.0.0.1:8000"), "{error}");
+        }
+        assert!(matches!(listen("192.0.2.1:8000", 1), Err(ListenError::NotOurs(_))));
+    }
+}

@@ -1,0 +1,15 @@
+//! A server: addresses, what answers at which path, and workers that do it.
+
+mod builder;
+mod gate;
+mod http;
+mod listen;
+mod owner;
+mod pages;
+mod route;
+mod running;
+mod upgrade;
+
+pub use builder::Server;
+pub use listen::{ListenError, lan_addresses};
+pub use running::{Running, stop_signal};

@@ -1,0 +1,109 @@
+//! What answers at which path.
+
+use std::{borrow::Cow, sync::Arc};
+
+use http::Request;
+use madang_proto::{Mount, Opening, Protocol, session::Refusal};
+use percent_encoding::percent_decode_str;
+use tokio::runtime::Handle;
+
+use crate::app::{self, Begin, Handler, Inline, InlineHandler};
+
+/// A WebSocket's way in.
+#[derive(Clone)]
+pub(super) enum Door {
+    /// A protocol, by its place in the server's list.
+    Protocol(u8, &'static Protocol),
+    Handler(Handler, Handle),
+    Inline(InlineHandler),
+}
+
+impl Door {
+    /// Begins a session for a client, or says why not.
+    pub(super) fn open(
+        &self,
+        segment: Option<&str>,
+        request: &Request<()>,
+    ) -> Result<Begin, Refusal> {
+        match self {
+            Self::Protocol(_, protocol) => {
+                let query = request.uri().query().unwrap_or_default();
+                (protocol.open)(&Opening { segment, query }).map(Begin::Session)
+            }
+            Self::Handler(handler, runtime) => {
+                Ok(app::begin(Arc::clone(handler), runtime.clone(), request.clone()))
+            }
+            Self::Inline(handler) => Ok(Begin::Session(Box::new(Inline(Arc::clone(handler))))),
+        }
+    }
+}
+
+/// All ways in.
+#[derive(Default)]
+pub(super) struct Routes {
+    doors: Vec<(Path, Door)>,
+}
+
+struct Path {
+    path: Cow<'static, str>,
+    segment: bool,
+}
+
+/// A door that a path leads to, and the segment behind it.
+pub(super) struct Found<'a> {
+    pub(super) door: &'a Door,
+    pub(super) segment: Option<Cow<'a, str>>,
+}
+
+impl Routes {
+    pub(super) fn mount(&mut self, mount: &Mount, door: Door) {
+        self.add(mount.path.into(), mount.segment, door);
+    }
+
+    pub(super) fn exact(&mut self, path: String, door: Door) {
+        self.add(path.into(), false, door);
+    }
+
+    fn add(&mut self, path: Cow<'static, str>, segment: bool, door: Door) {
+        self.doors.push((Path { path, segment }, door));
+    }
+
+    /// The door for a request's path. A segment that is no UTF-8 leads nowhere.
+    pub(super) fn find<'a>(&'a self, path: &'a str) -> Option<Found<'a>> {
+        self.doors.iter().find_map(|(mount, door)| {
+            let rest = path.strip_prefix(&*mount.path)?;
+            if !mount.segment {
+                return rest.is_empty().then_some(Found { door, segment: None });
+            }
+            let segment = rest.strip_prefix('/').filter(|segment| !segment.contains('/'))?;
+            let segment = percent_decode_str(segment).decode_utf8().ok()?;
+            Some(Found { door, segment: Some(segment) })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use madang_proto::raw;
+
+    fn segment(path: &str) -> Option<Option<String>> {
+        let mut routes = Routes::default();
+        for mount in raw::PROTOCOL.mounts {
+            routes.mount(mount, Door::Protocol(0, &raw::PROTOCOL));
+        }
+        routes.find(path).map(|found| found.segment.map(Cow::into_owned))
+    }
+
+    #[test]
+    fn a_topic_is_one_percent_encoded_segment() {
+        assert_eq!(segment("/ws"), Some(None));
+        assert_eq!(segment("/ws/chat"), Some(Some("chat".into())));
+        assert_eq!(segment("/ws/ns%2FT"), Some(Some("ns/T".into())));
+        assert_eq!(segment("/ws/%EB%A7%88%EB%8B%B9"), Some(Some("마당".into())));
+        assert_eq!(segment("/ws/"), Some(Some(String::new())));
+        for nowhere in ["/", "/wsx", "/ws/a/b", "/ws/%FF"] {
+            assert_eq!(segment(nowhere), None, "{nowhere}");
+        }
+    }
+}

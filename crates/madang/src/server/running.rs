@@ -1,0 +1,147 @@
+//! A server that runs: its threads, and how it stops.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+
+use super::{
+    http::{self, Site},
+    listen,
+};
+use crate::{
+    Error,
+    drive::{DriveConfig, Protocols, Worker, WorkerHandle},
+    hub::Hub,
+};
+
+/// A server that was started. Dropping it leaves it running.
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    workers: Vec<Started>,
+    stop: watch::Sender<bool>,
+    hub: Hub,
+}
+
+struct Started {
+    handle: WorkerHandle,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+impl Running {
+    /// Where it listens, with the ports that were taken for 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Its hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Takes no more connections, closes every WebSocket with 1001, and returns when all have gone;
+    /// those that do not answer are cut after `grace`.
+    pub async fn shutdown(self, grace: Duration) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        for worker in &self.workers {
+            worker.handle.go_away(grace);
+        }
+        for worker in self.workers {
+            match worker.ended.await {
+                Ok(result) => result?,
+                Err(_) => return Err(Error::WorkerDied),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What one worker's thread is given.
+struct Plan {
+    index: usize,
+    handle: WorkerHandle,
+    listeners: Vec<TcpListener>,
+    site: Arc<Site>,
+    drive: DriveConfig,
+    protocols: Protocols,
+    hub: Hub,
+    stop: watch::Receiver<bool>,
+}
+
+pub(super) fn start(
+    addresses: &[String],
+    workers: usize,
+    site: &Arc<Site>,
+    drive: DriveConfig,
+    protocols: &Protocols,
+    hub: &Hub,
+) -> Result<Running, Error> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(listen::listen(address, workers)?);
+    }
+    let (stop, stopped) = watch::channel(false);
+    let mut started = Vec::with_capacity(workers);
+    for index in 0..workers {
+        let handle = Worker::handle(index);
+        let plan = Plan {
+            index,
+            handle: handle.clone(),
+            listeners: listeners.iter_mut().filter_map(|each| each.sockets.pop()).collect(),
+            site: Arc::clone(site),
+            drive,
+            protocols: Arc::clone(protocols),
+            hub: hub.clone(),
+            stop: stopped.clone(),
+        };
+        let (end, ended) = oneshot::channel();
+        let name = format!("madang-{index}");
+        thread::Builder::new().name(name).spawn(move || drop(end.send(work(plan))))?;
+        started.push(Started { handle, ended });
+    }
+    let addresses = listeners.iter().map(|each| each.address).collect();
+    Ok(Running { addresses, workers: started, stop, hub: hub.clone() })
+}
+
+/// One worker's thread: its loop is the root future, HTTP runs beside it.
+fn work(plan: Plan) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        let Plan { index, handle, listeners, site, drive, protocols, hub, stop } = plan;
+        let worker = Worker::new(handle.clone(), index, drive, protocols, &hub)?;
+        for listener in listeners {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let (site, handle, stop) = (Arc::clone(&site), handle.clone(), stop.clone());
+            tokio::spawn(http::accept(listener, site, handle, stop));
+        }
+        worker.run().await
+    });
+    if let Err(error) = &result {
+        tracing::error!(%error, "a worker failed");
+    }
+    result
+}
+
+/// Returns when the process is asked to stop, by SIGTERM or SIGINT.
+pub async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! From an HTTP request to a client of a worker.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+use madang_ws::{
+    deflate::{self, Agreement},
+    handshake::server::{self, Refusal},
+};
+use tokio::net::TcpStream;
+
+use super::{
+    http::{Body, Visit, plain},
+    route::{Door, Found},
+};
+use crate::{app::Begin, drive::Newcomer};
+
+/// Answers a request at a WebSocket's path, and hands the socket over if it becomes one.
+pub(super) fn upgrade(
+    visit: &Visit,
+    found: &Found<'_>,
+    mut request: Request<Incoming>,
+) -> Response<Body> {
+    let socket = hyper::upgrade::on(&mut request);
+    let request = request.map(|_| ());
+    match agree(visit, found, &request) {
+        Ok(agreed) => {
+            let response = agreed.response;
+            tokio::spawn(hand_over(
+                visit.clone(),
+                socket,
+                agreed.deflate,
+                found.door.protocol(),
+                agreed.begin,
+            ));
+            response.map(|()| Body::default())
+        }
+        Err(response) => {
+            let status = response.status().as_u16();
+            tracing::debug!(status, peer = ?visit.peer, path = request.uri().path(), "refused a WebSocket");
+            *response
+        }
+    }
+}
+
+/// What both sides will speak.
+struct Agreed {
+    response: Response<()>,
+    deflate: Option<Agreement>,
+    begin: Begin,
+}
+
+fn agree(
+    visit: &Visit,
+    found: &Found<'_>,
+    request: &Request<()>,
+) -> Result<Agreed, Box<Response<Body>>> {
+    let refuse = |refusal: Refusal| Box::new(refusal.response().map(Body::from));
+    let site = &visit.site;
+    let offer = server::check(request).map_err(refuse)?;
+    let loopback = visit.local.ip().to_canonical().is_loopback();
+    let allowed = site.origins.check(offer.origin, offer.host, loopback);
+    allowed.map_err(|error| refuse(error.into()))?;
+    let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
+    let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
+    let begin = found.door.open(found.segment.as_deref(), request).map_err(|refusal| {
+        let mut response = plain(StatusCode::BAD_REQUEST, format!("{}.\n", refusal.reason));
+        // A proxy in between may already take this connection for a tunnel.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        Box::new(response)
+    })?;
+    let response = offer.response(protocol, extensions).map_err(|error| {
+        tracing::error!(%error, "a subprotocol was chosen that cannot be answered");
+        Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, "The handshake failed.\n".into()))
+    })?;
+    Ok(Agreed { response, deflate, begin })
+}
+
+/// Once the answer is written, the bare socket goes to the worker that took the connection.
+async fn hand_over(
+    visit: Visit,
+    socket: OnUpgrade,
+    deflate: Option<Agreement>,
+    protocol: u8,
+    begin: Begin,
+) {
+    let upgraded = match socket.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a connection ended within its handshake");
+            return;
+        }
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is no TCP socket");
+        return;
+    };
+    match parts.io.into_inner().into_std() {
+        Ok(stream) => visit.worker.adopt(Newcomer {
+            stream,
+            peer: visit.peer,
+            early: parts.read_buf.into(),
+            deflate,
+            protocol,
+            begin,
+            pass: Arc::clone(&visit.pass),
+        }),
+        Err(error) => tracing::warn!(%error, "a socket cannot leave its runtime"),
+    }
+}
+
+impl Door {
+    /// Which protocol renders for clients of this door.
+    fn protocol(&self) -> u8 {
+        match self {
+            Self::Protocol(index, _) => *index,
+            // Sockets that join topics take messages as they are: the raw protocol's first form.
+            Self::Handler(..) | Self::Inline(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `cargo xtask soak`: what takes too long for each change.
+
+use crate::process::{Log, command, run as run_logged};
+use crate::project::Project;
+use crate::steps::{self, Outcome, Step};
+use crate::tools::has;
+use crate::{autobahn, checks, foreign};
+use std::env;
+use std::fs;
+use std::time::Duration;
+
+const STEPS: &[Step] = &[
+    Step { name: "build", what: "release build for the steps below", run: checks::build },
+    Step {
+        name: "autobahn-server",
+        what: "all of Autobahn against our server",
+        run: autobahn::server_all,
+    },
+    Step {
+        name: "autobahn-client",
+        what: "all of Autobahn against our client",
+        run: autobahn::client_all,
+    },
+    Step {
+        name: "schedules",
+        what: "a hundred times as many schedules of the hub",
+        run: schedules,
+    },
+    Step { name: "fuzz", what: "each fuzz target, FUZZ_MINUTES (default 5) each", run: fuzz },
+    Step {
+        name: "browser",
+        what: "the chat page in Chromium, BROWSER_ROUNDS (default 10) times",
+        run: browser,
+    },
+];
+
+pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
+    steps::run("soak", project, STEPS, args)
+}
+
+fn schedules(project: &Project, log: &Log) -> Result<Outcome, String> {
+    checks::many_schedules(project, log, 100)
+}
+
+fn fuzz(project: &Project, log: &Log) -> Result<Outcome, String> {
+    if !has("cargo-fuzz") {
+        return Ok(Outcome::Skipped(
+            "needs `cargo install cargo-fuzz` and a nightly toolchain".into(),
+        ));
+    }
+    let minutes = number("FUZZ_MINUTES", 5);
+    let targets = fs::read_dir(project.root.join("fuzz/fuzz_targets"))
+        .map_err(|e| format!("fuzz/fuzz_targets: {e}"))?;
+    let mut fuzzed = 0;
+    for target in targets.flatten() {
+        let name = target.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let limit = format!("-max_total_time={}", minutes * 60);
+        let args = ["+nightly", "fuzz", "run", &name, "--", &limit];
+        run_logged(
+            command("cargo", &args, &project.root),
+            log,
+            Duration::from_secs(minutes * 60 + 900),
+        )?;
+        fuzzed += 1;
+    }
+    Ok(Outcome::Passed(format!("{fuzzed} targets, {minutes} minutes each")))
+}
+
+fn browser(project: &Project, log: &Log) -> Result<Outcome, String> {
+    let rounds = number("BROWSER_ROUNDS", 10);
+    for round in 1..=rounds {
+        log.line(&format!("round {round} of {rounds}"));
+        match foreign::browser(project, log)? {
+            Outcome::Passed(_) => {}
+            skipped @ Outcome::Skipped(_) => return Ok(skipped),
+        }
+    }
+    Ok(Outcome::Passed(format!("{rounds} rounds")))
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
