@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{any, get};
+use axum::serve::ListenerExt;
 use madang::websocket::{Upgrade, WebSocket};
 use tokio::net::TcpListener;
 
@@ -29,6 +30,8 @@ async fn main() -> std::io::Result<()> {
         .route("/ws", any(async |upgrade: Upgrade| upgrade.on(echo)));
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     println!("Open http://{}", listener.local_addr()?);
+    // Small messages leave at once.
+    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     axum::serve(listener, app).await
 }
 

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
 use http::uri::Authority;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
@@ -16,7 +15,7 @@ use madang_ws::deflate::{self, Agreement};
 use madang_ws::handshake::origin::OriginPolicy;
 use madang_ws::handshake::server::{self, Preference};
 
-use super::{DeflateSettings, Error, Keepalive, Limits, Options, WebSocket};
+use super::{DeflateSettings, Error, Keepalive, Limits, Options, Transport, WebSocket};
 
 /// What a server accepts, and how its WebSockets behave.
 ///
@@ -152,9 +151,8 @@ impl Future for Accepting {
             Ok(upgraded) => upgraded,
             Err(error) => return Poll::Ready(Err(std::io::Error::other(error).into())),
         };
-        let early = BytesMut::new();
-        let (deflate, options) = (self.deflate, self.options);
-        let socket = WebSocket::new(upgraded.into(), Role::Server, deflate, &options, early);
+        let (io, early) = Transport::recover(upgraded);
+        let socket = WebSocket::new(io, Role::Server, self.deflate, &self.options, early);
         Poll::Ready(Ok(socket.with_protocol(self.protocol.take())))
     }
 }

@@ -193,7 +193,7 @@ mod tests {
     fn too_much() {
         let mut body = Body { framing: Framing::Eof, bytes: Vec::new() };
         assert!(!body.push(&[b'x'; 1024]));
-        assert!(body.push(&[b'x'; MAX_BODY]));
+        assert!(body.push(&vec![b'x'; MAX_BODY]));
         assert_eq!(body.bytes.len(), MAX_BODY);
     }
 }

@@ -64,6 +64,12 @@ impl Output {
         self.bytes.len() - self.written
     }
 
+    /// Bytes of memory that it holds.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The same bytes.
     pub(super) fn unwritten(&self) -> &[u8] {
         &self.bytes[self.written..]

@@ -288,7 +288,7 @@ async fn dial_tcp(host: &str, port: u16, deadline: Instant) -> Result<TcpStream,
         let share = Instant::now() + left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
         match within(share, Phase::Tcp, TcpStream::connect(address)).await {
             Ok(Ok(tcp)) => {
-                // Messages are written when they are to leave; only a lost gain if it fails.
+                // Messages are written when they are to leave; only speed is lost if it fails.
                 let _ = tcp.set_nodelay(true);
                 return Ok(tcp);
             }

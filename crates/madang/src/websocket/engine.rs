@@ -408,6 +408,12 @@ impl<S> Engine<S> {
         self.closed.as_ref()
     }
 
+    /// Bytes of memory that its buffers hold.
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
+        self.input.capacity() + self.output.capacity()
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.phase == Phase::Done && self.failure.is_none()
     }

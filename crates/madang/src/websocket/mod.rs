@@ -106,7 +106,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.engine.poll_event(Side::Read, cx)).await
     }
 
-    /// Sends a message, and waits until the operating system has it.
+    /// Sends a message, and waits until the operating system has it: as long as the peer takes. Where
+    /// that may be too long, put a `tokio::time::timeout` around it.
     ///
     /// Cancel-safe: the message is taken whole or not at all. To know which, [`feed`](Self::feed) it
     /// and then [`flush`](Self::flush).

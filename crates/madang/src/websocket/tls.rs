@@ -4,6 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -23,7 +24,8 @@ pub(super) async fn connect(
     let config = match config {
         Some(config) if config.alpn_protocols.is_empty() => Arc::new(with_alpn((*config).clone())),
         Some(config) => config,
-        None => system_config()?,
+        // Reads files.
+        None => spawn_blocking(system_config).await.map_err(io::Error::other)??,
     };
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(config).connect(name, tcp).await

@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BytesMut;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -32,6 +33,20 @@ impl Transport {
         }
     }
 
+    /// What hyper handed over: the TCP socket itself where that is what hyper served, and the bytes
+    /// that it has read already.
+    pub(super) fn recover(upgraded: Upgraded) -> (Self, BytesMut) {
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let tcp = parts.io.into_inner();
+                // Messages are written when they are to leave; only speed is lost if it fails.
+                let _ = tcp.set_nodelay(true);
+                (tcp.into(), parts.read_buf.into())
+            }
+            Err(upgraded) => (Self(Kind::Upgraded(TokioIo::new(upgraded))), BytesMut::new()),
+        }
+    }
+
     fn stream(self: Pin<&mut Self>) -> Pin<&mut (dyn Stream + Unpin + '_)> {
         match &mut self.get_mut().0 {
             Kind::Tcp(tcp) => Pin::new(tcp),
@@ -56,12 +71,6 @@ impl From<TcpStream> for Transport {
 impl From<tokio_rustls::client::TlsStream<TcpStream>> for Transport {
     fn from(tls: tokio_rustls::client::TlsStream<TcpStream>) -> Self {
         Self(Kind::Tls(Box::new(tls)))
-    }
-}
-
-impl From<Upgraded> for Transport {
-    fn from(upgraded: Upgraded) -> Self {
-        Self(Kind::Upgraded(TokioIo::new(upgraded)))
     }
 }
 

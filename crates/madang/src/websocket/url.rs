@@ -32,10 +32,11 @@ pub(super) fn parse(url: &str) -> Result<Uri, ConnectError> {
         }
     }
     let uri: Uri = text.parse().map_err(|_| bad())?;
-    // A port that is no number is not kept by `Uri`.
-    let port_is_right = uri
-        .authority()
-        .is_none_or(|authority| authority.port().is_some() == authority.port_u16().is_some());
+    // `Uri` lets a port pass that is no number, and then knows none.
+    let port_is_right = uri.authority().is_some_and(|authority| {
+        let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+        authority.port_u16().is_some() || host.trim_end_matches(':') == authority.host()
+    });
     if host(&uri).is_some_and(|host| !host.is_empty()) && port_is_right {
         Ok(uri)
     } else {

@@ -43,7 +43,7 @@ pub(crate) struct Refused {
 impl Client {
     /// Connects to a path; panics when it is refused.
     pub(crate) fn connect(address: SocketAddr, path: &str) -> Self {
-        Self::with(address, path, &Options::default()).unwrap()
+        Self::with(address, path, &plain()).unwrap()
     }
 
     /// Connects, offering compression.
@@ -169,6 +169,12 @@ impl Client {
             let _ = self.stream.write_all(&out);
         }
     }
+}
+
+/// Options that offer no compression.
+pub(crate) fn plain() -> Options {
+    let deflate = deflate::Settings { enabled: false, ..Default::default() };
+    Options { deflate, ..Options::default() }
 }
 
 /// Sends a request as it stands and reads the whole answer.

@@ -66,6 +66,17 @@ async fn each_offence_has_its_code_and_nobody_else_notices() {
 }
 
 #[tokio::test]
+async fn bytes_that_do_not_inflate_close_with_1007_and_bombs_with_1009() {
+    let (address, _running) = start(strict());
+    let mut garbage = Client::compressed(address, "/ws");
+    garbage.bytes(&frame(0xc1, b"\xff\xff\xff"));
+    assert_eq!(garbage.closed().0, 1007);
+    let mut bomb = Client::compressed(address, "/ws");
+    bomb.binary(&[0; 1_000_000]);
+    assert_eq!(bomb.closed().0, 1009);
+}
+
+#[tokio::test]
 async fn a_message_that_is_never_finished_is_not_waited_for() {
     let (address, _running) = start(strict());
     let mut client = Client::connect(address, "/ws");

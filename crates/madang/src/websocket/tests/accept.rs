@@ -34,7 +34,11 @@ pub(super) async fn hyper_echo() -> SocketAddr {
         let accept = Accept::new().protocols(["b", "a"]).allow_origin("https://app.example");
         Ok(match upgrade(&mut request, &accept) {
             Ok((response, accepting)) => {
-                tokio::spawn(async move { echo(accepting.await.unwrap()).await });
+                tokio::spawn(async move {
+                    let socket = accepting.await.unwrap();
+                    assert!(socket.get_ref().tcp().unwrap().nodelay().unwrap());
+                    echo(socket).await;
+                });
                 response.map(|()| Full::default())
             }
             Err(refusal) => refusal.response().map(Full::from),

@@ -239,6 +239,10 @@ async fn a_certificate_that_is_not_trusted() {
     let to = Connect::to(format!("wss://localhost:{}/", address.port()));
     let error = to.tls(trusting(&[&other])).open().await.unwrap_err();
     assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
+    // Not one of those that the system trusts either.
+    let to = Connect::to(format!("wss://localhost:{}/", address.port()));
+    let error = to.open().await.unwrap_err();
+    assert!(matches!(error, ConnectError::Tls(_)), "{error:?}");
     // Trusted, but for another name.
     let to = Connect::to(format!("wss://{address}/"));
     let error = to.tls(trusting(&[&certificate])).open().await.unwrap_err();

@@ -61,7 +61,7 @@ async fn our_client_and_their_server() {
         }
         (count, pongs)
     });
-    let to = Connect::to(format!("ws://{address}/path?query")).timeout(Duration::from_secs(60));
+    let to = Connect::to(format!("ws://{address}/path?query")).timeout(Duration::from_mins(1));
     let (mut client, response) = to.open().await.unwrap();
     assert_eq!(response.status(), 101);
     for message in messages() {

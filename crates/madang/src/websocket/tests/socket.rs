@@ -1,14 +1,17 @@
 //! What a socket does with messages, control frames and the close handshake.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::{SinkExt, StreamExt};
 use madang_ws::PeerMisbehaved;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::super::{CloseCode, ClosedBy, Error, Event, Limits, Message, Options, Role};
+use super::super::{
+    CloseCode, ClosedBy, Error, Event, Limits, Message, Options, Reader, Role, WebSocket, Writer,
+    connect,
+};
 use super::{agreement, messages, options, pair, pair_with, socket};
 
 #[tokio::test]
@@ -70,14 +73,16 @@ async fn feeding_waits_when_too_much_is_unwritten() {
         })
         .await;
     }
-    let (received, sent) = tokio::join!(server.recv(), client.feed(message.clone()));
-    sent.unwrap();
-    assert_eq!(received, Some(Ok(message.clone())));
-    let client = tokio::spawn(async move { client.close(CloseCode::NORMAL, "").await });
-    assert_eq!(server.recv().await, Some(Ok(message.clone())));
-    assert_eq!(server.recv().await, Some(Ok(message)));
-    assert_eq!(server.recv().await, None);
-    client.await.unwrap().unwrap();
+    let receiving = tokio::spawn(async move {
+        let mut received = Vec::new();
+        while let Some(message) = server.recv().await {
+            received.push(message.unwrap());
+        }
+        received
+    });
+    client.feed("the third").await.unwrap();
+    client.close(CloseCode::NORMAL, "").await.unwrap();
+    assert!(receiving.await.unwrap() == [message.clone(), message, "the third".into()]);
 }
 
 #[tokio::test]
@@ -309,6 +314,24 @@ async fn halves_in_two_tasks() {
     assert_eq!(writing.await.unwrap().closed().unwrap().reason, "done");
 }
 
+/// Nothing is held between two messages, so that idle sockets cost little.
+#[tokio::test]
+async fn an_idle_socket_holds_no_buffer() {
+    let (mut client, mut server) = pair(1 << 20);
+    for message in messages() {
+        client.send(message.clone()).await.unwrap();
+        assert_eq!(client.engine.buffered(), 0);
+        assert!(server.recv().await == Some(Ok(message.clone())));
+        assert_eq!(server.engine.buffered(), 0);
+        server.feed(message).await.unwrap();
+        assert!(server.engine.buffered() > 0);
+        server.flush().await.unwrap();
+        assert_eq!(server.engine.buffered(), 0);
+        client.recv().await.unwrap().unwrap();
+    }
+    assert!(size_of::<WebSocket<DuplexStream>>() < 700, "{}", size_of::<WebSocket<DuplexStream>>());
+}
+
 /// A pong, and the echo of a close frame, leave though nobody uses the writer.
 #[tokio::test]
 async fn a_reader_answers_alone() {
@@ -353,15 +376,19 @@ async fn the_end_wakes_a_blocked_writer() {
 
 #[test]
 fn sockets_can_change_threads() {
-    fn is_send_and_sync<T: Send + Sync + Unpin>() {}
-    is_send_and_sync::<super::super::Reader<DuplexStream>>();
-    is_send_and_sync::<super::super::Writer<DuplexStream>>();
-    is_send_and_sync::<super::super::WebSocket<DuplexStream>>();
     fn is_send<T: Send + Unpin>() {}
-    is_send::<super::super::WebSocket>();
-    fn future_is_send<T: Send>(_: T) {}
-    let (mut client, _) = (async || pair(1), ());
-    let _ = &mut client;
-    future_is_send(super::super::connect("ws://localhost"));
-    let _: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+    fn is_send_and_sync<T: Send + Sync + Unpin>() {}
+    fn value_is_send<T: Send>(_: T) {}
+    is_send_and_sync::<WebSocket<DuplexStream>>();
+    is_send_and_sync::<Reader<DuplexStream>>();
+    is_send_and_sync::<Writer<DuplexStream>>();
+    is_send::<WebSocket>();
+    is_send::<Reader>();
+    value_is_send(connect("ws://localhost"));
+    let _ = |mut socket: WebSocket| {
+        value_is_send(async move {
+            socket.send("x").await?;
+            socket.close(CloseCode::NORMAL, "").await
+        });
+    };
 }
