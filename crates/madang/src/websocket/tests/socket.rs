@@ -364,10 +364,8 @@ async fn a_blocked_writer_is_woken() {
 async fn the_end_wakes_a_blocked_writer() {
     let (client, server) = pair(64);
     let (mut reader, mut writer) = server.split();
-    let writing = tokio::spawn(async move {
-        writer.feed(vec![3; 200_000]).await.unwrap();
-        writer.send("more").await
-    });
+    writer.feed(vec![3; 200_000]).await.unwrap();
+    let writing = tokio::spawn(async move { writer.send("more").await });
     let reading = tokio::spawn(async move { reader.recv().await });
     drop(client);
     assert!(writing.await.unwrap().is_err());
