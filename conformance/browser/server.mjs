@@ -21,7 +21,7 @@ export class Server {
   async start() {
     const binary = process.env.MADANG_BIN;
     if (!binary) throw new Error("MADANG_BIN must be the path of the built binary");
-    const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${this.port}`], {
+    const child = spawn(binary, ["serve", "--listen", `127.0.0.1:${this.port}`, "--workers", "4"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;

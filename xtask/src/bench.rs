@@ -163,6 +163,8 @@ fn measure(
     let server = Server::start(pinned("0", &peer.argv(cell.kind, port), &project.root), port, log)?;
     let mut argv = vec![wsload.to_string_lossy().into_owned()];
     argv.extend(cell.load.split_whitespace().map(str::to_owned));
+    // Long enough for Node to have compiled what it runs.
+    argv.extend(["--warmup".to_owned(), "1".to_owned()]);
     let url = format!("ws://127.0.0.1:{port}{}", peer.path(cell.kind));
     let (pid, secs) = (server.pid().to_string(), secs.to_string());
     for (flag, value) in

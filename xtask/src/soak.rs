@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: what takes too long for each change.
 
-use crate::process::{Log, command, run as run_logged};
+use crate::process::{Log, command, output, run as run_logged};
 use crate::project::Project;
 use crate::steps::{self, Outcome, Step};
 use crate::tools::has;
@@ -43,7 +43,8 @@ fn schedules(project: &Project, log: &Log) -> Result<Outcome, String> {
 }
 
 fn fuzz(project: &Project, log: &Log) -> Result<Outcome, String> {
-    if !has("cargo-fuzz") {
+    let nightly = output("cargo", &["+nightly", "--version"], &project.root);
+    if !has("cargo-fuzz") || nightly.is_none() {
         return Ok(Outcome::Skipped(
             "needs `cargo install cargo-fuzz` and a nightly toolchain".into(),
         ));

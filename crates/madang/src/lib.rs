@@ -9,14 +9,13 @@ pub mod broker;
 mod drive;
 mod error;
 pub mod hub;
+mod server;
 pub mod websocket;
 
-pub use websocket::{WebSocket, connect};
-mod server;
-
-pub use app::{Closed, Message, Reply, Sender, Socket};
+pub use app::{Closed, Reply, Sender, Socket};
 pub use drive::{OutboxLimits, SlowConsumer};
 pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
 pub use server::{ListenError, Running, Server, lan_addresses, stop_signal};
+pub use websocket::{Message, WebSocket, connect};

@@ -9,7 +9,7 @@ use crate::deflate;
 use crate::error::{Error, Misuse};
 use crate::frame::{MAX_CONTROL_PAYLOAD, OpCode};
 use crate::message::{Event, Kind, Payload};
-use crate::recv::{Input, Received, Receiver};
+use crate::recv::{Input, Received, Receiver, borrow_message};
 use crate::send::Sender;
 
 /// One side of a WebSocket connection after its handshake: bytes in, events out, and back.
@@ -130,28 +130,15 @@ impl Connection {
         if input.take_fresh() {
             self.begin_turn();
         }
-        loop {
-            if self.state == State::Closed {
-                input.discard();
-                return self.poll_event();
-            }
-            match self.receiver.next(input, self.sender.deflate()) {
-                Ok(Some(Received::Event(event @ Event::Message { .. }))) => {
-                    self.deadline = None;
-                    return Some(event);
-                }
-                Ok(None) => {
-                    self.end_turn(now);
-                    return None;
-                }
-                Ok(Some(received)) => {
-                    if let Some(event) = self.control(received, now) {
-                        return Some(event);
-                    }
-                }
+        if self.state == State::Open
+            && let Some((kind, bytes)) = self.receiver.whole_message(input)
+        {
+            match borrow_message(kind, bytes) {
+                Ok(event) => return Some(event),
                 Err(error) => self.fail(error),
             }
         }
+        self.handle_rest(input, now)
     }
 
     /// The byte stream has ended: nothing more comes from the peer. Makes
@@ -285,6 +272,38 @@ impl Connection {
 }
 
 impl Connection {
+    /// What is not a whole message in the open state.
+    fn handle_rest<'b>(&mut self, input: &mut Input<'b>, now: Instant) -> Option<Event<'b>> {
+        loop {
+            if self.state == State::Closed {
+                input.discard();
+                return self.poll_event();
+            }
+            let received = match self.receiver.next(input, self.sender.deflate()) {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    self.end_turn(now);
+                    return None;
+                }
+                Err(error) => {
+                    self.fail(error);
+                    continue;
+                }
+            };
+            if self.state == State::Open && !self.receiver.is_mid_message() {
+                self.deadline = None;
+            }
+            match received {
+                Received::Event(event @ Event::Message { .. }) => return Some(event),
+                control => {
+                    if let Some(event) = self.control(control, now) {
+                        return Some(event);
+                    }
+                }
+            }
+        }
+    }
+
     fn begin_turn(&mut self) {
         if let Some(pending) = &mut self.pending {
             pending.stale = !pending.pongs.is_empty();

@@ -63,7 +63,7 @@ pub(crate) fn advance(mut key: Key, n: usize) -> Key {
 }
 
 /// Keys that one call to the operating system yields.
-const POOL: usize = 64;
+const POOL: usize = 256;
 
 thread_local! {
     /// Random keys and the number of them that are left.

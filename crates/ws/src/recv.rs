@@ -144,8 +144,26 @@ impl Receiver {
         self.frame.is_some() || self.message.is_some()
     }
 
-    /// The next whole thing in `input`, or `None` when more bytes are needed.
+    /// The common case: a message of its own, not compressed, that lies in `input` whole, unmasked in
+    /// place. Anything else is left to [`next`](Self::next).
     #[inline]
+    pub(crate) fn whole_message<'b>(
+        &mut self,
+        input: &mut Input<'b>,
+    ) -> Option<(Kind, &'b mut [u8])> {
+        if self.header_len != 0 || self.frame.is_some() {
+            return None;
+        }
+        let Ok(Some((header, n))) = Header::decode(input.bytes, self.sender) else { return None };
+        let follows = input.bytes.len() - n;
+        if !self.is_whole_message(&header, follows) {
+            return None;
+        }
+        input.take(n);
+        Some(take_whole(&header, input))
+    }
+
+    /// The next whole thing in `input`, or `None` when more bytes are needed.
     pub(crate) fn next<'b>(
         &mut self,
         input: &mut Input<'b>,
@@ -154,8 +172,9 @@ impl Receiver {
         loop {
             if self.frame.is_none() {
                 let Some(header) = self.header(input)? else { return Ok(None) };
-                if self.is_whole_message(&header, input) {
-                    return whole_message(&header, input).map(Some);
+                if self.is_whole_message(&header, input.bytes.len()) {
+                    let (kind, bytes) = take_whole(&header, input);
+                    return borrow_message(kind, bytes).map(|m| Some(Received::Event(m)));
                 }
                 self.begin(&header, deflate.is_some())?;
             }
@@ -169,7 +188,6 @@ impl Receiver {
     }
 
     /// The next header; a cut one is kept.
-    #[inline]
     fn header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Error> {
         if self.header_len == 0
             && let Some((header, n)) = Header::decode(input.bytes, self.sender)?
@@ -181,7 +199,6 @@ impl Receiver {
     }
 
     /// Joins what is kept of a header with what came now.
-    #[cold]
     fn cut_header(&mut self, input: &mut Input<'_>) -> Result<Option<Header>, Error> {
         let kept = usize::from(self.header_len);
         let mut joined = [0; MAX_HEADER];
@@ -200,13 +217,14 @@ impl Receiver {
         Ok(None)
     }
 
-    /// Whether the frame is a message of its own, not compressed, that lies in `input` whole.
+    /// Whether the frame is a message of its own, not compressed, that lies in the `follows` bytes
+    /// behind the header.
     #[inline]
-    fn is_whole_message(&self, header: &Header, input: &Input<'_>) -> bool {
+    fn is_whole_message(&self, header: &Header, follows: usize) -> bool {
         header.fin
             && !header.rsv1
             && matches!(header.opcode, OpCode::Text | OpCode::Binary)
-            && header.len <= input.bytes.len().min(self.max_message) as u64
+            && header.len <= follows.min(self.max_message) as u64
             && self.message.is_none()
             && !self.skip
     }
@@ -333,16 +351,22 @@ impl Cut {
     }
 }
 
-/// Takes a message that lies in `input` whole: no copy, no allocation.
+/// Takes the payload of a message that lies in `input` whole: no copy, no allocation.
 #[inline]
-fn whole_message<'b>(header: &Header, input: &mut Input<'b>) -> Result<Received<'b>, Error> {
+fn take_whole<'b>(header: &Header, input: &mut Input<'b>) -> (Kind, &'b mut [u8]) {
     let bytes = input.take(header.len as usize);
     if let Some(key) = header.mask {
         mask::apply(bytes, key);
     }
-    let (kind, payload) = match header.opcode {
-        OpCode::Text => (Kind::Text, Payload::Text(Cow::Borrowed(utf8::check(bytes)?))),
-        _ => (Kind::Binary, Payload::Binary(Cow::Borrowed(&*bytes))),
+    (if header.opcode == OpCode::Text { Kind::Text } else { Kind::Binary }, bytes)
+}
+
+/// The message in `bytes`; text is checked.
+#[inline]
+pub(crate) fn borrow_message(kind: Kind, bytes: &mut [u8]) -> Result<Event<'_>, Error> {
+    let payload = match kind {
+        Kind::Text => Payload::Text(Cow::Borrowed(utf8::check(bytes)?)),
+        Kind::Binary => Payload::Binary(Cow::Borrowed(bytes)),
     };
-    Ok(Received::Event(Event::Message { kind, payload }))
+    Ok(Event::Message { kind, payload })
 }

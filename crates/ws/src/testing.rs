@@ -73,7 +73,7 @@ impl Sizes {
                 self.state ^= self.state << 13;
                 self.state ^= self.state >> 7;
                 self.state ^= self.state << 17;
-                let most = [1, 3, 9, 40, 300][(self.state >> 32) as usize % 5];
+                let most = [1, 3, 9, 40, 300, 5_000][(self.state >> 32) as usize % 6];
                 1 + (self.state >> 40) as usize % most
             }
         };
@@ -190,20 +190,20 @@ impl Pair {
 
     /// Delivers what is on the way to `to`, in pieces; `to` writes after each piece.
     pub fn deliver(&mut self, to: Role) {
-        let bytes = mem::take(&mut self.side(to).inbound);
-        let mut rest = &bytes[..];
+        let mut bytes = mem::take(&mut self.side(to).inbound);
+        let mut rest = &mut bytes[..];
         while !rest.is_empty() {
-            let (piece, after) = rest.split_at(self.sizes.next(rest.len()));
-            self.read(to, piece.to_vec());
+            let (piece, after) = rest.split_at_mut(self.sizes.next(rest.len()));
+            self.read(to, piece);
             rest = after;
         }
     }
 
     /// `to` reads one piece.
-    fn read(&mut self, to: Role, mut piece: Vec<u8>) {
+    fn read(&mut self, to: Role, piece: &mut [u8]) {
         let now = self.now;
         let side = self.side(to);
-        let mut input = Input::new(&mut piece);
+        let mut input = Input::new(piece);
         while let Some(event) = side.connection.handle_input(&mut input, now) {
             side.events.push(event.into_owned());
         }

@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use madang_proto::{Input, Intent, Kind, Out, Session};
+use madang_proto::{Input, Intent, Out, Session};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::Message;
+use crate::websocket::Message;
 
 /// The messages between a worker and one handler.
 #[derive(Debug, Default)]
@@ -93,20 +93,5 @@ impl Session for InboxSession {
         if self.0.push(message) {
             out.intents.push(Intent::Pause);
         }
-    }
-}
-
-impl Message {
-    fn kind_and_bytes(self) -> (Kind, Bytes) {
-        match self {
-            Self::Text(text) => (Kind::Text, Bytes::from(text)),
-            Self::Binary(bytes) => (Kind::Binary, bytes),
-        }
-    }
-}
-
-impl From<Message> for (Kind, Bytes) {
-    fn from(message: Message) -> Self {
-        message.kind_and_bytes()
     }
 }

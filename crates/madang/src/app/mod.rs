@@ -16,7 +16,7 @@ use madang_proto::{Cursor, Kind, Session, Topic, session::Present};
 
 pub use inline::Reply;
 pub(crate) use inline::{Inline, InlineHandler};
-pub use socket::{Closed, Message, Sender, Socket};
+pub use socket::{Closed, Sender, Socket};
 pub(crate) use socket::{Handler, begin};
 
 /// What is asked of a client from outside its worker.

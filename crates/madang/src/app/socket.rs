@@ -2,85 +2,30 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
-use bytes::Bytes;
 use http::Request;
-use madang_proto::{Body, Cursor, Topic, session::Present};
+use madang_proto::{Body, Cursor, Kind, Topic, session::Present};
 use tokio::runtime::Handle;
+
+use crate::websocket::Message;
 
 use super::{
     Begin, Client, Command,
     inbox::{Inbox, InboxSession},
 };
 
-/// A whole message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// UTF-8 text.
-    Text(String),
-    /// Any bytes.
-    Binary(Bytes),
-}
-
-impl Message {
-    /// The length of the payload in bytes.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// True when the payload has no byte.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The text of a text message.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Binary(_) => None,
-        }
-    }
-}
-
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<Bytes> for Message {
-    fn from(bytes: Bytes) -> Self {
-        Self::Binary(bytes)
-    }
-}
-
-impl From<Vec<u8>> for Message {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self::Binary(bytes.into())
-    }
-}
-
-impl From<Message> for Body {
-    fn from(message: Message) -> Self {
-        match message {
-            Message::Text(text) => Self::Text(text.into()),
-            Message::Binary(bytes) => Self::Binary(bytes),
-        }
-    }
-}
-
 /// The client has gone; nothing can be sent to it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the client has gone")]
 pub struct Closed;
+
+impl From<Message> for Body {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.into_bytes()),
+            Message::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
 
 /// One connected client. When it is dropped, the connection is closed with 1000.
 ///
@@ -178,8 +123,12 @@ impl Sender {
         if self.inbox.is_closed() {
             return Err(Closed);
         }
-        let (kind, bytes) = message.into().into();
-        self.client.command(Command::Send(kind, bytes));
+        let message = message.into();
+        let kind = match message {
+            Message::Text(_) => Kind::Text,
+            Message::Binary(_) => Kind::Binary,
+        };
+        self.client.command(Command::Send(kind, message.into_bytes()));
         Ok(())
     }
 }

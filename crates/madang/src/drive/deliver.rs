@@ -16,6 +16,10 @@ use super::{
 };
 use crate::hub::{self, FormKey, Published, Told};
 
+/// Publications of so many bytes leave before more are taken from the mailbox, so that what piles
+/// up for a client is seen, and bounded, by its outbox.
+const FLUSH_AT: usize = 256 * 1024;
+
 impl Worker {
     /// Empties the mailbox. Neighbouring publications of one topic leave as one run; the order of
     /// everything else is kept as it came.
@@ -23,6 +27,7 @@ impl Worker {
         let mut mail = std::mem::take(&mut self.mail);
         let mut run = std::mem::take(&mut self.run);
         self.handle.take_mail(&mut mail);
+        let mut bytes = 0;
         for item in mail.drain(..) {
             match item {
                 Mail::Hub(hub::Mail::Published(published)) => {
@@ -32,7 +37,13 @@ impl Worker {
                     if !is_next {
                         self.deliver(&mut run);
                     }
+                    bytes += published.publication().body.bytes().len();
                     run.push(published);
+                    if bytes >= FLUSH_AT {
+                        bytes = 0;
+                        self.deliver(&mut run);
+                        self.flush_dirty();
+                    }
                     continue;
                 }
                 other => {

@@ -176,8 +176,7 @@ impl Worker {
         let held = Outcome::Joined { at: joined.at, gap: joined.gap };
         queue.push_back(Next::Done(wish.token, Ok(held)));
         queue.push_back(Next::Replay(joined.history, form_key(cold, wish.form)));
-        let present = if wish.watch { self.hub.presence(&wish.topic) } else { Vec::new() };
-        let arrival = Arrival { at: joined.at, count: joined.count, present };
+        let arrival = Arrival { at: joined.at, count: joined.count, present: joined.present };
         queue.push_back(Next::CaughtUp(wish.token, arrival));
     }
 

@@ -3,7 +3,10 @@
 use std::{
     cell::Cell,
     net::{SocketAddr, TcpStream},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,6 +24,20 @@ pub(super) enum Mail {
     Adopt(Box<Newcomer>),
     Command(ClientId, Command),
     GoAway { until: Instant },
+}
+
+impl Mail {
+    /// About how many bytes it holds, for as long as it waits.
+    fn weight(&self) -> usize {
+        const ITEM: usize = 64;
+        match self {
+            Self::Hub(hub::Mail::Published(published)) => {
+                ITEM + published.publication().body.bytes().len()
+            }
+            Self::Command(_, Command::Send(_, bytes)) => ITEM + bytes.len(),
+            _ => ITEM,
+        }
+    }
 }
 
 /// A socket whose handshake is done.
@@ -64,6 +81,8 @@ pub(crate) struct WorkerHandle(Arc<Shared>);
 struct Shared {
     index: usize,
     mailbox: Mailbox<Mail>,
+    /// About how many bytes wait in the mailbox.
+    waiting: AtomicUsize,
     wake: OnceLock<Wake>,
 }
 
@@ -75,7 +94,8 @@ thread_local! {
 
 impl WorkerHandle {
     pub(super) fn new(index: usize) -> Self {
-        Self(Arc::new(Shared { index, mailbox: Mailbox::new(), wake: OnceLock::new() }))
+        let waiting = AtomicUsize::new(0);
+        Self(Arc::new(Shared { index, mailbox: Mailbox::new(), waiting, wake: OnceLock::new() }))
     }
 
     /// The worker has a poller now. Mail that came before is found by its first turn.
@@ -96,10 +116,21 @@ impl WorkerHandle {
     }
 
     pub(super) fn take_mail(&self, into: &mut Vec<Mail>) {
+        // What is posted in between is counted until the next time.
+        self.0.waiting.store(0, Ordering::Relaxed);
         self.0.mailbox.drain_into(into);
     }
 
+    /// The worker does not keep up with its mail: those who make more of it are to wait.
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.waiting.load(Ordering::Relaxed) > Self::MAX_WAITING
+    }
+
+    /// Over so many bytes of mail, no worker reads from its sockets.
+    const MAX_WAITING: usize = 8 * 1024 * 1024;
+
     fn post(&self, mail: Mail) {
+        self.0.waiting.fetch_add(mail.weight(), Ordering::Relaxed);
         let was_empty = self.0.mailbox.push(mail);
         if was_empty
             && TURN.get() != self.0.index

@@ -1,14 +1,16 @@
 //! A worker and its loop.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     io,
+    pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use madang_proto::Out;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
 use super::{
     client::Clients,
@@ -65,7 +67,7 @@ pub(crate) struct Worker {
     pub(super) scratch: Vec<u8>,
     pub(super) out: Out,
     pub(super) mail: Vec<Mail>,
-    pub(super) run: Vec<std::sync::Arc<Published>>,
+    pub(super) run: Vec<Arc<Published>>,
     ready: Vec<Ready>,
     started: Instant,
     pub(super) now: Instant,
@@ -73,7 +75,14 @@ pub(crate) struct Worker {
     /// Set when the worker is to end: until then its clients may say goodbye.
     pub(super) leaving: Option<Instant>,
     pub(super) hub: Hub,
+    /// All workers of the server.
+    peers: Arc<[WorkerHandle]>,
+    /// While another worker is behind with its mail, this one reads nothing until then.
+    rest: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a worker reads nothing when another is behind.
+const REST: Duration = Duration::from_millis(1);
 
 /// The worker's one receive buffer.
 const BUFFER: usize = 512 * 1024;
@@ -88,12 +97,13 @@ impl Worker {
         config: DriveConfig,
         protocols: Protocols,
         hub: &Hub,
+        peers: Arc<[WorkerHandle]>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         handle.started(poller.wake());
         let now = Instant::now();
         Ok(Self {
-            endpoint: hub.attach(std::sync::Arc::new(handle.clone())),
+            endpoint: hub.attach(Arc::new(handle.clone())),
             handle,
             index,
             config,
@@ -114,6 +124,8 @@ impl Worker {
             sessions: 0,
             leaving: None,
             hub: hub.clone(),
+            peers,
+            rest: None,
         })
     }
 
@@ -130,11 +142,21 @@ impl Worker {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, tick: &mut Interval) -> Poll<io::Result<()>> {
+        if let Some(rest) = &mut self.rest {
+            if rest.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.rest = None;
+        }
         while tick.poll_tick(cx).is_ready() {
             self.now = Instant::now();
             self.sweep();
         }
         while self.poller.poll_ready(cx)?.is_ready() {
+            if self.peers.iter().any(WorkerHandle::is_behind) {
+                self.mail_only(cx);
+                break;
+            }
             if self.turn()? {
                 // More waits: HTTP has its go first.
                 cx.waker().wake_by_ref();
@@ -147,6 +169,22 @@ impl Worker {
         } else {
             Poll::Pending
         }
+    }
+
+    /// Some worker does not keep up with its mail. This one reads nothing for a moment, so that its
+    /// clients cannot make more of it; what is there for its own clients still leaves.
+    fn mail_only(&mut self, cx: &mut Context<'_>) {
+        self.handle.begin_turn();
+        self.now = Instant::now();
+        self.deliver_mail();
+        self.flush_dirty();
+        self.clients.free_places();
+        self.handle.end_turn();
+        let mut rest = Box::pin(sleep(REST));
+        if rest.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        self.rest = Some(rest);
     }
 
     /// One turn; true when there is more to do at once.

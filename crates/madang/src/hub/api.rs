@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use madang_proto::{Body, Cursor, Position, session::Present};
+use madang_proto::{Body, Cursor, Position, Presence, session::Present};
 
 use super::{Published, TopicKey};
 
@@ -78,6 +78,8 @@ pub struct Joined {
     pub history: Vec<Arc<Published>>,
     /// How many are present, this member included if it is.
     pub count: usize,
+    /// Who is present, for a member that watches; of more than [`MAX_LISTED`], any so many.
+    pub present: Vec<Presence>,
 }
 
 /// Why a member cannot join.
@@ -98,6 +100,8 @@ pub enum JoinError {
     NameTooLong,
 }
 
+/// How many of those present a newcomer is told the names of.
+pub const MAX_LISTED: usize = 200;
 /// The longest presence key, in bytes.
 pub const MAX_KEY: usize = 64;
 /// The longest name in presence, in characters.

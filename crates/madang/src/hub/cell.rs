@@ -234,6 +234,11 @@ impl State {
         self.roster.as_ref().map_or_else(Vec::new, |roster| roster.list())
     }
 
+    /// Some of those who are present, without a look at all.
+    pub(super) fn some_present(&self, most: usize) -> Vec<Presence> {
+        self.roster.as_ref().map_or_else(Vec::new, |roster| roster.some(most))
+    }
+
     #[cfg(all(test, not(feature = "shuttle")))]
     pub(super) fn absences(&self) -> usize {
         self.roster.as_ref().map_or(0, |roster| roster.absences())

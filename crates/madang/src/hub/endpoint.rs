@@ -9,7 +9,7 @@ use std::{
 use madang_proto::{Cursor, Topic, session::Farewell};
 
 use super::{
-    Attendance, Hub, Join, JoinError, Joined, MAX_KEY, MAX_NAME, Post,
+    Attendance, Hub, Join, JoinError, Joined, MAX_KEY, MAX_LISTED, MAX_NAME, Post,
     cell::Cell,
     seats::Removed,
     sync::{Mutex, Ordering, Seed},
@@ -71,6 +71,7 @@ impl Endpoint {
                 gap: read.gap,
                 history: read.messages,
                 count: state.count(),
+                present: if join.watch { state.some_present(MAX_LISTED) } else { Vec::new() },
             };
             Ok((joined, first.then(|| Arc::clone(cell))))
         });

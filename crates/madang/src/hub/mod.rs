@@ -66,8 +66,8 @@ use madang_proto::{Cursor, Position, Presence, Publication, Topic};
 
 pub use self::{
     api::{
-        Attendance, Draft, Headers, HistoryPage, Join, JoinError, Joined, MAX_KEY, MAX_NAME,
-        PublishError, Stats,
+        Attendance, Draft, Headers, HistoryPage, Join, JoinError, Joined, MAX_KEY, MAX_LISTED,
+        MAX_NAME, PublishError, Stats,
     },
     config::{HistoryConfig, HubConfig, Limits, Pattern},
     endpoint::Endpoint,

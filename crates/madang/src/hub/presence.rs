@@ -74,7 +74,12 @@ impl Roster {
 
     /// In order of arrival.
     pub(super) fn list(&self) -> Vec<Presence> {
-        let mut guests: Vec<_> = self.guests.values().collect();
+        self.some(usize::MAX)
+    }
+
+    /// No more than so many of them.
+    pub(super) fn some(&self, most: usize) -> Vec<Presence> {
+        let mut guests: Vec<_> = self.guests.values().take(most).collect();
         guests.sort_unstable_by_key(|guest| guest.ordinal);
         guests.into_iter().map(|guest| guest.presence.clone()).collect()
     }

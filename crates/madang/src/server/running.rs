@@ -79,6 +79,7 @@ struct Plan {
     protocols: Protocols,
     hub: Hub,
     stop: watch::Receiver<bool>,
+    peers: Arc<[WorkerHandle]>,
 }
 
 pub(super) fn start(
@@ -95,8 +96,8 @@ pub(super) fn start(
     }
     let (stop, stopped) = watch::channel(false);
     let mut started = Vec::with_capacity(workers);
-    for index in 0..workers {
-        let handle = Worker::handle(index);
+    let peers: Arc<[WorkerHandle]> = (0..workers).map(Worker::handle).collect();
+    for (index, handle) in peers.iter().enumerate() {
         let plan = Plan {
             index,
             handle: handle.clone(),
@@ -106,11 +107,12 @@ pub(super) fn start(
             protocols: Arc::clone(protocols),
             hub: hub.clone(),
             stop: stopped.clone(),
+            peers: Arc::clone(&peers),
         };
         let (end, ended) = oneshot::channel();
         let name = format!("madang-{index}");
         thread::Builder::new().name(name).spawn(move || drop(end.send(work(plan))))?;
-        started.push(Started { handle, ended });
+        started.push(Started { handle: handle.clone(), ended });
     }
     let addresses = listeners.iter().map(|each| each.address).collect();
     Ok(Running { addresses, workers: started, stop, hub: hub.clone() })
@@ -120,8 +122,8 @@ pub(super) fn start(
 fn work(plan: Plan) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        let Plan { index, handle, listeners, site, drive, protocols, hub, stop } = plan;
-        let worker = Worker::new(handle.clone(), index, drive, protocols, &hub)?;
+        let Plan { index, handle, listeners, site, drive, protocols, hub, stop, peers } = plan;
+        let worker = Worker::new(handle.clone(), index, drive, protocols, &hub, peers)?;
         for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let (site, handle, stop) = (Arc::clone(&site), handle.clone(), stop.clone());

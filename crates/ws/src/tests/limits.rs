@@ -133,6 +133,20 @@ fn next_message_has_a_deadline_of_its_own() {
 }
 
 #[test]
+fn message_after_a_cut_ping_has_a_deadline_of_its_own() {
+    let mut pair = Pair::with(Split::Whole, &small(), None);
+    let ping = frame(Role::Client, 0x89, b"cut");
+    pair.inject(Role::Server, &ping[..7]);
+    pair.deliver(Role::Server);
+    pair.advance(Duration::from_secs(50));
+    pair.inject(Role::Server, &ping[7..]);
+    pair.inject_frames(Role::Server, &[(0x81, b"whole"), (0x02, b"begun")]);
+    pair.deliver(Role::Server);
+    let due = pair.now() + small().message_timeout;
+    assert_eq!(pair.connection(Role::Server).poll_timeout(), Some(due));
+}
+
+#[test]
 fn endless_timeouts_are_none() {
     let limits = Limits {
         message_timeout: Duration::MAX,

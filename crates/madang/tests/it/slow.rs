@@ -1,0 +1,133 @@
+//! Clients that read too slowly, under each policy.
+
+use std::time::Duration;
+
+use madang::{
+    OutboxLimits, Server, SlowConsumer,
+    hub::{Draft, Hub},
+    proto::{Body, Topic, raw::PROTOCOL},
+};
+
+use super::{
+    client::{Client, News},
+    start,
+};
+
+const SIZE: usize = 16 * 1024;
+
+fn server(policy: SlowConsumer) -> Server {
+    let mut limits = OutboxLimits::default();
+    limits.max_bytes = 8 * SIZE;
+    limits.policy = policy;
+    limits.max_stall = Duration::from_secs(60);
+    Server::new().workers(1).protocol(&PROTOCOL).outbox(limits)
+}
+
+/// Publishes numbered messages until the kernel's buffers are full several times over.
+fn flood(hub: &Hub, event: Option<&str>) -> usize {
+    const COUNT: usize = 2_000;
+    let topic = Topic::new("room").unwrap();
+    let filler = "x".repeat(SIZE);
+    for number in 0..COUNT {
+        let mut draft = Draft::new(Body::Text(format!("{number} {filler}").into()));
+        draft.event = event.map(Into::into);
+        hub.publish(&topic, draft).unwrap();
+    }
+    COUNT
+}
+
+fn number(text: &str) -> usize {
+    assert!(text.len() > SIZE, "a torn message");
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// A reader that has joined, and a sign by which it knows that all is published.
+fn reader(address: std::net::SocketAddr) -> Client {
+    let mut reader = Client::connect(address, "/ws/room");
+    reader.ping(b"");
+    assert_eq!(reader.next(), News::Pong(Vec::new()));
+    reader
+}
+
+#[tokio::test]
+async fn by_default_it_is_disconnected_and_told_why() {
+    let server = server(SlowConsumer::Disconnect);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let slow = reader(address);
+    flood(&hub, None);
+    let (code, reason) = slow.closed();
+    assert_eq!((code, reason.as_str()), (1008, "M503 slow consumer"));
+}
+
+#[tokio::test]
+async fn drop_oldest_loses_whole_messages_and_keeps_the_newest() {
+    let server = server(SlowConsumer::DropOldest);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let mut slow = reader(address);
+    let last = flood(&hub, None) - 1;
+    let mut seen = vec![number(&slow.next_text())];
+    while *seen.last().unwrap() != last {
+        seen.push(number(&slow.next_text()));
+    }
+    assert!(seen.is_sorted_by(|a, b| a < b));
+    assert!(seen.len() < last, "nothing was dropped, so nothing was tested");
+}
+
+#[tokio::test]
+async fn latest_keeps_the_newest_of_the_event() {
+    let server = server(SlowConsumer::Latest);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let mut slow = reader(address);
+    let last = flood(&hub, Some("price")) - 1;
+    let mut seen = vec![number(&slow.next_text())];
+    while *seen.last().unwrap() != last {
+        seen.push(number(&slow.next_text()));
+    }
+    assert!(seen.is_sorted_by(|a, b| a < b));
+    assert!(seen.len() < last, "nothing was dropped, so nothing was tested");
+}
+
+#[tokio::test]
+async fn a_slow_reader_delays_nobody() {
+    let server = server(SlowConsumer::DropOldest);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let _slow = reader(address);
+    let fast = std::thread::spawn(move || {
+        let mut fast = reader(address);
+        fast.text("ready");
+        let mut last = fast.next_text();
+        while !last.starts_with("1999 ") {
+            last = fast.next_text();
+        }
+    });
+    let mut waiting = Client::connect(address, "/ws/room?since=earliest");
+    assert_eq!(waiting.next_text(), "ready");
+    drop(waiting);
+    flood(&hub, None);
+    fast.join().unwrap();
+}
+
+#[tokio::test]
+async fn who_reads_nothing_for_too_long_is_disconnected() {
+    let mut limits = OutboxLimits::default();
+    limits.max_stall = Duration::from_secs(1);
+    limits.max_bytes = usize::MAX;
+    limits.max_messages = usize::MAX;
+    let server = Server::new().workers(1).protocol(&PROTOCOL).outbox(limits);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let mut watcher = Client::connect(address, "/ws/watch?presence=1");
+    watcher.next();
+    let stalled = reader(address);
+    flood(&hub, None);
+    // It is out of the topic when nobody but the history needs it.
+    let topic = Topic::new("room").unwrap();
+    while !hub.presence(&topic).is_empty() {
+        std::thread::yield_now();
+    }
+    drop(stalled);
+}
