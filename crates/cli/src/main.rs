@@ -7,10 +7,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A real-time messaging server: one yard with every door.
 #[derive(Debug, Parser)]
 #[command(name = "madang", version, arg_required_else_help = true)]

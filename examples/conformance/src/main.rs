@@ -1,12 +1,14 @@
 //! What the outside judges drive. It grows with each door; now it echoes text and binary at `/`,
-//! with compression and messages of up to 64 MiB, and drives our client against a fuzzing server.
+//! with compression and messages of up to 64 MiB.
 
 mod client;
+
+use std::time::Duration;
 
 use clap::Parser;
 use madang::{OutboxLimits, Server, ws};
 
-/// A server, or a client, for conformance suites.
+/// A server for conformance suites.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The port on 127.0.0.1.
@@ -15,35 +17,35 @@ struct Arguments {
     /// How many workers.
     #[arg(long)]
     workers: Option<usize>,
-    /// Instead of serving, run our client through all cases of an Autobahn fuzzing server.
+    /// Be the client of the fuzzing server at this URL instead.
     #[arg(long, value_name = "URL")]
     client: Option<String>,
 }
 
-pub(crate) const MAX_MESSAGE: usize = 64 * 1024 * 1024;
-
-/// The suites send more than a hundred control frames in a second, and 4 MiB in frames of 64 bytes
-/// with an empty one after them.
-pub(crate) fn limits() -> ws::Limits {
-    ws::Limits {
-        max_message: MAX_MESSAGE,
-        max_fragments: 1 << 20,
-        max_control_per_second: 0,
-        ..ws::Limits::default()
-    }
-}
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
+    // Autobahn cuts 4 MiB into frames of 64 bytes and adds an empty one, may send more than a
+    // hundred control frames in a second, and reads nothing while it is busy sending.
+    let limits = ws::Limits {
+        max_message: MAX_MESSAGE,
+        max_fragments: 1 << 20,
+        max_control_per_second: 0,
+        ..ws::Limits::default()
+    };
+    let outbox = OutboxLimits {
+        max_bytes: 2 * MAX_MESSAGE,
+        max_stall: Duration::from_secs(100),
+        ..OutboxLimits::default()
+    };
     if let Some(url) = arguments.client {
-        return client::run(&url).await;
+        return client::run(&url, limits).await;
     }
-    let mut outbox = OutboxLimits::default();
-    outbox.max_bytes = 2 * MAX_MESSAGE;
     let mut server = Server::new()
         .listen(format!("127.0.0.1:{}", arguments.port))
-        .limits(limits())
+        .limits(limits)
         .outbox(outbox)
         .inline("/", |reply, kind, message| reply.send(kind, message));
     if let Some(workers) = arguments.workers {

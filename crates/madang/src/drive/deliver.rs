@@ -222,6 +222,12 @@ pub(super) struct Renderer {
 }
 
 impl Renderer {
+    /// The name of the protocol that a form is of.
+    pub(super) fn door(&self, form: u32) -> &'static str {
+        let (protocol, ..) = parts_of(FormKey(form));
+        self.protocols.get(protocol).map_or("", |protocol| protocol.name)
+    }
+
     fn presence_run(&self, form: FormKey, told: &Told) -> Arc<Run> {
         let (protocol, form, bits) = parts_of(form);
         let Some(protocol) = self.protocols.get(protocol) else { return join(&[]) };

@@ -28,7 +28,6 @@ impl Worker {
     /// Gives a socket whose handshake is done a place among the clients.
     pub(super) fn adopt(&mut self, newcomer: Newcomer) {
         let Newcomer { stream, peer, early, deflate, protocol, begin, pass } = newcomer;
-        let Some(&known) = self.renderer.protocols.get(usize::from(protocol)) else { return };
         let id = self.clients.reserve(stream, self.seconds());
         let slot = id.slot as usize;
         let added = self.clients.hot[slot]
@@ -53,13 +52,12 @@ impl Worker {
         let mut cold = Box::new(Cold {
             ws: madang_ws::Connection::new(madang_ws::Role::Server, &self.config.limits, deflate),
             session: Some(begun),
-            protocol: known,
             form_base: u32::from(protocol) << 16 | u32::from(shared_bits),
             id: session,
             subscriptions: smallvec::SmallVec::new(),
-            give_up: None,
+            give_up: 0,
             _pass: pass,
-            held: Vec::new(),
+            held: None,
         });
         self.tell(slot, &mut cold, Input::Opened);
         self.transmit(slot, &mut cold);
@@ -188,7 +186,7 @@ impl Worker {
             let most = self.config.max_subscriptions;
             return Err(Refusal { reason: format!("a client can be in {most} topics at most") });
         }
-        let door = cold.protocol.name;
+        let door = self.renderer.door(cold.form_base);
         let join = Join {
             member: cold.id,
             from: wish.from,

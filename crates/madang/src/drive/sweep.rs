@@ -67,7 +67,7 @@ impl Worker {
     /// A deadline of the connection, of the session, or of the goodbye may have come.
     fn check_times(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        if cold.give_up.is_some_and(|at| self.now >= at) {
+        if cold.give_up > 0 && self.seconds() >= cold.give_up {
             self.put_back(slot, cold);
             self.cut(slot);
             return;

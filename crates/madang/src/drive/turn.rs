@@ -3,7 +3,6 @@
 use std::{
     io::{self, IoSlice},
     net::TcpStream,
-    time::Duration,
 };
 
 use madang_proto::{Input as SessionInput, session::Farewell};
@@ -20,8 +19,8 @@ use super::{
 
 /// With so much waiting behind a socket, nothing more is read from it.
 const CHOKE_AT: usize = 64 * 1024;
-/// How long an ended connection may take to read our goodbye and close.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
+/// How many seconds an ended connection may take to read our goodbye and close.
+const LINGER: u32 = 2;
 
 impl Worker {
     /// Serves a socket that is ready; how many bytes were received.
@@ -76,7 +75,9 @@ impl Worker {
             }
         }
         let rest = count - input.remaining()..count;
-        cold.held.extend_from_slice(&buffer[rest]);
+        if !rest.is_empty() {
+            cold.held.get_or_insert_default().extend_from_slice(&buffer[rest]);
+        }
         self.buffer = buffer;
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
@@ -85,11 +86,11 @@ impl Worker {
     /// What a paused session left unread goes on when it reads again.
     pub(super) fn feed_held(&mut self, slot: usize) {
         let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
-        if cold.held.is_empty() || self.clients.hot[slot].flags.has(Flags::PAUSED) {
+        if self.clients.hot[slot].flags.has(Flags::PAUSED) {
             return;
         }
+        let Some(held) = cold.held.take() else { return };
         // It came from this buffer, so it fits.
-        let held = std::mem::take(&mut cold.held);
         self.buffer[..held.len()].copy_from_slice(&held);
         self.feed(slot, held.len());
     }
@@ -121,7 +122,7 @@ impl Worker {
                 };
                 self.farewell(slot, cold, farewell);
                 self.clients.hot[slot].flags.set(Flags::ENDING);
-                cold.give_up = Some(self.now + LINGER);
+                cold.give_up = self.seconds().saturating_add(LINGER);
                 self.mark_dirty(slot);
             }
             _ => {}

@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         let waker = self.waker(side, cx);
         let mut cx = Context::from_waker(&waker);
-        let event = ready!(self.poll_turn(side, &mut cx));
+        let event = ready!(self.poll_turn(&mut cx));
         self.wakers.clear(side);
         if event.is_none() {
             // The other half may wait for the end, or for room that will never be.
@@ -200,11 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Waker::from(Arc::clone(&self.wakers))
     }
 
-    fn poll_turn(
-        &mut self,
-        side: Side,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Event, Error>>> {
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Error>>> {
         loop {
             if let Some(event) = self.next_event() {
                 return Poll::Ready(Some(Ok(event)));
@@ -215,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             // An error is remembered: what the peer sent before it is still to be read.
             let waiting = self.output.len() > 0;
-            if self.poll_drain(cx).is_ready() && waiting && side == Side::Read {
+            if self.poll_drain(cx).is_ready() && waiting {
                 self.wakers.wake_side(Side::Write);
             }
             if self.poll_read(cx).is_ready() {
@@ -288,7 +284,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let Phase::Ending { deadline, mut shut, mut eof } = self.phase else {
             return Poll::Ready(());
         };
+        let waiting = self.output.len() > 0;
         let drained = self.poll_drain(cx).is_ready();
+        if drained && waiting {
+            self.wakers.wake_side(Side::Write);
+        }
         while !eof {
             match buffer::poll_read(&mut self.io, cx) {
                 Poll::Ready(Ok(bytes)) if !bytes.is_empty() => {}

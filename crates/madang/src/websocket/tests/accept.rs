@@ -1,10 +1,8 @@
-//! Requests that become WebSockets, in hyper and axum, over the loopback.
+//! Requests that become WebSockets, in hyper, over the loopback.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 
-use axum::Router;
-use axum::routing::{any, get};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
@@ -16,11 +14,9 @@ use madang_ws::handshake::server::Refusal as Reason;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::{
-    Accept, CloseCode, Connect, ConnectError, Upgrade, WebSocket, connect, upgrade,
-};
+use super::super::{Accept, CloseCode, Connect, ConnectError, WebSocket, upgrade};
 
-async fn echo(mut socket: WebSocket) {
+pub(super) async fn echo(mut socket: WebSocket) {
     while let Some(Ok(message)) = socket.recv().await {
         if socket.feed(message).await.is_err() {
             break;
@@ -53,16 +49,6 @@ pub(super) async fn hyper_echo() -> SocketAddr {
             tokio::spawn(serving.with_upgrades());
         }
     });
-    address
-}
-
-async fn axum_echo() -> SocketAddr {
-    let app = Router::new()
-        .route("/", get(async || "page"))
-        .route("/ws", any(async |upgrade: Upgrade| upgrade.protocols(["chat"]).on(echo)));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     address
 }
 
@@ -122,36 +108,19 @@ async fn loopback_pages_may_not_connect_to_a_public_name() {
 }
 
 #[tokio::test]
-async fn axum_beside_other_routes() {
-    let address = axum_echo().await;
-    let (mut client, _) =
-        Connect::to(format!("ws://{address}/ws")).protocol("chat").open().await.unwrap();
-    assert_eq!(client.protocol(), Some("chat"));
-    client.send("hello").await.unwrap();
-    assert_eq!(client.recv().await, Some(Ok("hello".into())));
-    client.close(CloseCode::NORMAL, "").await.unwrap();
-
-    let error = connect(format!("ws://{address}/")).await.unwrap_err();
-    assert_eq!(error.response().unwrap().body(), "page");
-    let error = connect(format!("ws://{address}/nothing")).await.unwrap_err();
-    assert_eq!(error.response().unwrap().status(), 404);
-    let to = Connect::to(format!("ws://{address}/ws")).origin("https://evil.example");
-    let error = to.open().await.unwrap_err();
-    assert_eq!(error.response().unwrap().status(), 403);
+async fn a_plain_get_is_told_what_to_do() {
+    told_what_to_do(hyper_echo().await, "/").await;
 }
 
-#[tokio::test]
-async fn a_plain_get_is_told_what_to_do() {
-    for (address, path) in [(hyper_echo().await, "/"), (axum_echo().await, "/ws")] {
-        let mut tcp = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        tcp.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        tcp.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
-        assert!(answer.to_ascii_lowercase().contains("upgrade: websocket\r\n"), "{answer}");
-        assert!(answer.contains("new WebSocket("), "{answer}");
-    }
+pub(super) async fn told_what_to_do(address: SocketAddr, path: &str) {
+    let mut tcp = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tcp.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("upgrade: websocket\r\n"), "{answer}");
+    assert!(answer.contains("new WebSocket("), "{answer}");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! WebSockets over in-memory pipes and the loopback, with a clock that tests turn.
 
 mod accept;
+#[cfg(feature = "axum")]
+mod axum;
 mod cancel;
+#[cfg(feature = "tls")]
 mod connect;
 mod foreign;
 mod socket;

@@ -256,7 +256,7 @@ async fn large_payloads_are_not_copied_and_small_ones_hold_no_buffer() {
     assert!(client.recv().await.unwrap().unwrap().into_bytes().is_unique());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stream_and_sink() {
     let (client, server) = pair(100);
     let (stream, sink) = server.split();
@@ -280,7 +280,7 @@ async fn stream_and_sink() {
     echo.await.unwrap().unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn halves_in_two_tasks() {
     let (client, server) = pair(100);
     let (mut reader, mut writer) = server.split();
@@ -333,7 +333,7 @@ async fn an_idle_socket_holds_no_buffer() {
 }
 
 /// A pong, and the echo of a close frame, leave though nobody uses the writer.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_answers_alone() {
     let (mut client, server) = pair(8);
     let (mut reader, writer) = server.split();
@@ -347,7 +347,7 @@ async fn a_reader_answers_alone() {
 }
 
 /// A writer that waits for room goes on when the reader's task makes it.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_writer_is_woken() {
     let (mut client, server) = pair(64);
     let (mut reader, mut writer) = server.split();
@@ -360,14 +360,12 @@ async fn a_blocked_writer_is_woken() {
 }
 
 /// The end wakes a writer that waits for room which never comes.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_wakes_a_blocked_writer() {
     let (client, server) = pair(64);
     let (mut reader, mut writer) = server.split();
-    let writing = tokio::spawn(async move {
-        writer.feed(vec![3; 200_000]).await.unwrap();
-        writer.send("more").await
-    });
+    writer.feed(vec![3; 200_000]).await.unwrap();
+    let writing = tokio::spawn(async move { writer.send("more").await });
     let reading = tokio::spawn(async move { reader.recv().await });
     drop(client);
     assert!(writing.await.unwrap().is_err());
