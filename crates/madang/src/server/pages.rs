@@ -58,7 +58,7 @@ impl Pages {
             // Its error type has no value: what goes wrong is an answer.
             let Ok(response) = folder.clone().call(request).await;
             if response.status() != StatusCode::NOT_FOUND {
-                let response = response.map(|body| Body::new(body));
+                let response = response.map(Body::new);
                 return with_nosniff(response);
             }
         }
