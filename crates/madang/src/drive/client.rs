@@ -81,7 +81,14 @@ pub(super) struct Cold {
     /// Counts the connection until it is dropped.
     pub(super) _pass: Pass,
     /// What had been received when the session asked to read no more.
-    pub(super) held: Option<Box<Vec<u8>>>,
+    pub(super) held: Option<Box<Held>>,
+}
+
+/// Bytes that a session has yet to read.
+pub(super) struct Held {
+    pub(super) bytes: Vec<u8>,
+    /// So many of them are read already.
+    pub(super) at: usize,
 }
 
 /// A topic that a client is in.
@@ -124,6 +131,9 @@ impl Clients {
             (self.hot.len() - 1) as u32
         });
         let hot = &mut self.hot[slot as usize];
+        // Whatever came to the place since it was left was not for this client.
+        hot.outbox = Outbox::default();
+        hot.flags = Flags::default();
         hot.socket = Some(socket);
         hot.heard = heard;
         ClientId { slot, generation: hot.generation }

@@ -10,7 +10,7 @@ use madang_ws::{ClosedBy, Event, Input, Kind};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::{
-    client::{Cold, Flags},
+    client::{Cold, Flags, Held},
     mail::ClientId,
     outbox::Flushed,
     poll::{Interest, Ready},
@@ -30,9 +30,12 @@ impl Worker {
             self.mark_dirty(slot);
         }
         let flags = self.clients.hot[slot].flags;
-        if event.broken && (flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED)) {
-            // Level-triggered: nobody may be left with an event that is not taken.
-            self.cut(slot);
+        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) {
+            // An event of an earlier turn may ask to read what is not to be read now. But as events
+            // are level-triggered, nobody may be left with one that is not taken.
+            if event.broken {
+                self.cut(slot);
+            }
             return 0;
         }
         if event.read || event.broken { self.receive(slot) } else { 0 }
@@ -65,22 +68,41 @@ impl Worker {
 
     /// Hands the first `count` bytes of the worker's buffer to a client's connection.
     pub(super) fn feed(&mut self, slot: usize, count: usize) {
-        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
+        if let Some(held) = &mut cold.held {
+            // What came before is read before.
+            held.bytes.extend_from_slice(&self.buffer[..count]);
+            return self.feed_held(slot);
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut input = Input::new(&mut buffer[..count]);
+        let left = self.parse(slot, &mut buffer[..count]);
+        if left > 0 {
+            let bytes = buffer[count - left..count].to_vec();
+            self.hold(slot, Box::new(Held { bytes, at: 0 }));
+        }
+        self.buffer = buffer;
+    }
+
+    /// Hands bytes to a client's connection until its session reads no more; how many are left.
+    fn parse(&mut self, slot: usize, bytes: &mut [u8]) -> usize {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return 0 };
+        let mut input = Input::new(bytes);
         while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
             self.event(slot, &mut cold, event);
             if self.clients.hot[slot].flags.has(Flags::PAUSED) {
                 break;
             }
         }
-        let rest = count - input.remaining()..count;
-        if !rest.is_empty() {
-            cold.held.get_or_insert_default().extend_from_slice(&buffer[rest]);
-        }
-        self.buffer = buffer;
+        let left = input.remaining();
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+        left
+    }
+
+    fn hold(&mut self, slot: usize, held: Box<Held>) {
+        if let Some(cold) = self.clients.cold[slot].as_deref_mut() {
+            cold.held = Some(held);
+        }
     }
 
     /// What a paused session left unread goes on when it reads again.
@@ -89,10 +111,14 @@ impl Worker {
         if self.clients.hot[slot].flags.has(Flags::PAUSED) {
             return;
         }
-        let Some(held) = cold.held.take() else { return };
-        // It came from this buffer, so it fits.
-        self.buffer[..held.len()].copy_from_slice(&held);
-        self.feed(slot, held.len());
+        let Some(mut held) = cold.held.take() else { return };
+        let count = held.bytes.len();
+        let left = self.parse(slot, &mut held.bytes[held.at..]);
+        if left > 0 {
+            // It stays where it is: a slow session comes back often, and each time for little.
+            held.at = count - left;
+            self.hold(slot, held);
+        }
     }
 
     /// A client's rare part goes back to its place, unless the place was emptied meanwhile.

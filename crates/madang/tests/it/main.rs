@@ -1,6 +1,7 @@
 //! A running server, driven over real sockets. One binary, so that it links once.
 
 mod client;
+mod flood;
 mod handlers;
 mod handshake;
 mod hostile;
