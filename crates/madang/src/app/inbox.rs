@@ -75,7 +75,8 @@ impl Inbox {
     }
 }
 
-/// The worker's end: a session that fills the inbox.
+/// The worker's end: a session that fills the inbox. When it is dropped, for whatever reason, the
+/// handler sees the end.
 pub(super) struct InboxSession(pub(super) Arc<Inbox>);
 
 impl Session for InboxSession {
@@ -83,7 +84,6 @@ impl Session for InboxSession {
         let message = match input {
             Input::Text(text) => Message::Text(text.into()),
             Input::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
-            Input::Closed(_) => return self.0.close(),
             Input::Done(_, Err(refusal)) => {
                 tracing::warn!(reason = refusal.reason, "a socket could not join a topic");
                 return;
@@ -93,5 +93,11 @@ impl Session for InboxSession {
         if self.0.push(message) {
             out.intents.push(Intent::Pause);
         }
+    }
+}
+
+impl Drop for InboxSession {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -27,7 +27,8 @@ impl From<Message> for Body {
     }
 }
 
-/// One connected client. When it is dropped, the connection is closed with 1000.
+/// One connected client. When it is dropped, the connection is closed with 1000, or with 1011 when
+/// that is because its handler panics.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), madang::Error> {
@@ -106,7 +107,8 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         // Where `close` was called, this one comes second and does nothing.
-        self.sender.client.command(Command::Close(1000, String::new()));
+        let code = if std::thread::panicking() { 1011 } else { 1000 };
+        self.sender.client.command(Command::Close(code, String::new()));
     }
 }
 
@@ -142,7 +144,9 @@ pub(crate) fn begin(handler: Handler, runtime: Handle, request: Request<()>) -> 
     Begin::Handler(Box::new(move |client| {
         let inbox = Arc::new(Inbox::default());
         let sender = Sender { client, inbox: Arc::clone(&inbox) };
-        runtime.spawn(handler(Socket { sender, request }));
+        let socket = Socket { sender, request };
+        // Not even the call is made here: what it does before its future is no worker's business.
+        runtime.spawn(async move { handler(socket).await });
         Box::new(InboxSession(inbox))
     }))
 }

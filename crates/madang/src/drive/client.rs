@@ -84,8 +84,13 @@ pub(super) struct Cold {
     pub(super) held: Option<Box<Held>>,
 }
 
-/// Input that waits. It is rare, so its place in every client is one pointer.
-pub(super) struct Held(pub(super) Vec<u8>);
+/// Bytes that a session has yet to read. They are rare, so their place in every client is one
+/// pointer.
+pub(super) struct Held {
+    pub(super) bytes: Vec<u8>,
+    /// So many of them are read already.
+    pub(super) at: usize,
+}
 
 /// A topic that a client is in.
 pub(super) struct Subscription {
@@ -127,6 +132,9 @@ impl Clients {
             (self.hot.len() - 1) as u32
         });
         let hot = &mut self.hot[slot as usize];
+        // Whatever came to the place since it was left was not for this client.
+        hot.outbox = Outbox::default();
+        hot.flags = Flags::default();
         hot.socket = Some(socket);
         hot.heard = heard;
         ClientId { slot, generation: hot.generation }

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::hub::{self, FormKey, Published, Told};
 
-/// Publications of so many bytes leave before more are taken from the mailbox, so that what piles
-/// up for a client is seen, and bounded, by its outbox.
+/// Mail of so many bytes leaves before more is looked at, so that what piles up for a client is
+/// seen, and bounded, by its outbox. An empty message counts too.
 const FLUSH_AT: usize = 256 * 1024;
 
 impl Worker {
@@ -29,6 +29,7 @@ impl Worker {
         self.handle.take_mail(&mut mail);
         let mut bytes = 0;
         for item in mail.drain(..) {
+            bytes += item.weight();
             match item {
                 Mail::Hub(hub::Mail::Published(published)) => {
                     let is_next = run
@@ -37,21 +38,24 @@ impl Worker {
                     if !is_next {
                         self.deliver(&mut run);
                     }
-                    bytes += published.publication().body.bytes().len();
                     run.push(published);
-                    if bytes >= FLUSH_AT {
-                        bytes = 0;
-                        self.deliver(&mut run);
-                        self.flush_dirty();
-                    }
                 }
                 other => {
                     self.deliver(&mut run);
                     self.handle_mail(other);
                 }
             }
+            if bytes >= FLUSH_AT {
+                self.deliver(&mut run);
+                self.flush_dirty();
+                self.handle.delivered(bytes);
+                bytes = 0;
+            }
         }
         self.deliver(&mut run);
+        if bytes > 0 {
+            self.handle.delivered(bytes);
+        }
         self.mail = mail;
         self.run = run;
     }

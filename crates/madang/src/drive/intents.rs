@@ -1,9 +1,14 @@
 //! Carrying out what sessions wish.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
 
 use madang_proto::{
-    Form, Input, Intent, Out, Session, Token, Topic,
+    Cursor, Form, Input, Intent, Out, Session, Token, Topic,
     session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
 };
 use madang_ws::CloseCode;
@@ -11,6 +16,7 @@ use madang_ws::CloseCode;
 use super::{
     client::{Cold, Flags, Subscription},
     mail::{ClientHandle, Newcomer},
+    outbox::SlowConsumer,
     poll::Interest,
     worker::Worker,
 };
@@ -80,9 +86,13 @@ impl Worker {
     pub(super) fn tell(&mut self, slot: usize, cold: &mut Cold, input: Input<'_>) {
         let Some(mut session) = cold.session.take() else { return };
         let mut out = std::mem::take(&mut self.out);
-        session.handle(input, self.now, &mut out);
-        if !out.intents.is_empty() {
-            self.carry_out(slot, cold, &mut *session, &mut out);
+        let is_well = handle(&mut *session, input, self.now, &mut out)
+            && (out.intents.is_empty() || self.carry_out(slot, cold, &mut *session, &mut out));
+        if !is_well {
+            out.clear();
+            self.out = out;
+            self.begin_close(slot, cold, CloseCode::INTERNAL_ERROR.as_u16(), "");
+            return self.farewell(slot, cold, Farewell::Cut);
         }
         if session.poll_timeout().is_some() {
             self.clients.hot[slot].flags.set(Flags::TIMED);
@@ -92,13 +102,14 @@ impl Worker {
         cold.session = Some(session);
     }
 
+    /// False when the session panicked meanwhile.
     fn carry_out(
         &mut self,
         slot: usize,
         cold: &mut Cold,
         session: &mut dyn Session,
         out: &mut Out,
-    ) {
+    ) -> bool {
         let mut queue = VecDeque::new();
         loop {
             for intent in out.intents.drain(..) {
@@ -118,7 +129,7 @@ impl Worker {
             }
             out.clear();
             let input = match queue.pop_front() {
-                None => return,
+                None => return true,
                 Some(Next::Replay(history, form)) => {
                     self.replay(slot, &history, form);
                     continue;
@@ -126,7 +137,9 @@ impl Worker {
                 Some(Next::Done(token, result)) => Input::Done(token, result),
                 Some(Next::CaughtUp(token, arrival)) => Input::CaughtUp(token, arrival),
             };
-            session.handle(input, self.now, out);
+            if !handle(session, input, self.now, out) {
+                return false;
+            }
         }
     }
 
@@ -194,10 +207,15 @@ impl Worker {
             present: wish.present.clone().map(|who| Attendance { who, door }),
         };
         let joined = self.endpoint.join(&wish.topic, join).map_err(refusal)?;
+        // Who was in already and asks for nothing that is past still gets what is under way.
+        let before = again.filter(|_| wish.from == Cursor::Now).and_then(|held| {
+            let held = &cold.subscriptions[held];
+            self.members.room(held.key)?.members().get(held.index)
+        });
         let member = Member {
             slot: slot as u32,
             generation: self.clients.hot[slot].generation,
-            seen: joined.order,
+            seen: before.map_or(joined.order, |member| member.seen),
             form: form_key(cold, wish.form).0,
             watch: wish.watch,
         };
@@ -272,6 +290,14 @@ impl Worker {
     pub(super) fn command(&mut self, slot: usize, command: Command) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         match command {
+            // As with a delivery: one may go over the limit, the next is refused.
+            Command::Send(..) if self.clients.hot[slot].outbox.is_over(&self.config.outbox) => {
+                self.put_back(slot, cold);
+                if self.config.outbox.policy == SlowConsumer::Disconnect {
+                    self.disconnect_slow(slot);
+                }
+                return;
+            }
             Command::Send(kind, bytes) => self.send(slot, &mut cold, kind, &bytes),
             Command::Close(code, reason) => self.begin_close(slot, &mut cold, code, &reason),
             Command::Join { topic, from, present } => {
@@ -296,6 +322,14 @@ impl Worker {
         self.put_back(slot, cold);
         self.feed_held(slot);
     }
+}
+
+/// Hands an input to a session; false when it panicked. Its own client pays for that, and no other.
+fn handle(session: &mut dyn Session, input: Input<'_>, now: Instant, out: &mut Out) -> bool {
+    // It is dropped after a panic, and `out` is cleared: nobody meets them half changed.
+    catch_unwind(AssertUnwindSafe(|| session.handle(input, now, out)))
+        .inspect_err(|_| tracing::error!("a session panicked; its client hears 1011"))
+        .is_ok()
 }
 
 fn form_key(cold: &Cold, form: Form) -> FormKey {

@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -28,7 +28,7 @@ pub(super) enum Mail {
 
 impl Mail {
     /// About how many bytes it holds, for as long as it waits.
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         const ITEM: usize = 64;
         match self {
             Self::Hub(hub::Mail::Published(published)) => {
@@ -83,7 +83,29 @@ struct Shared {
     mailbox: Mailbox<Mail>,
     /// About how many bytes wait in the mailbox.
     waiting: AtomicUsize,
+    /// HTTP connections on the worker's runtime.
+    visitors: AtomicUsize,
+    /// It was told to go away.
+    leaving: AtomicBool,
+    /// Its mail is for nobody any more.
+    ended: AtomicBool,
     wake: OnceLock<Wake>,
+}
+
+/// Stands for an HTTP connection that a worker waits for before it goes away.
+pub(crate) struct Visitor(WorkerHandle);
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        let shared = &*self.0.0;
+        let was_last = shared.visitors.fetch_sub(1, Ordering::Relaxed) == 1;
+        if was_last
+            && shared.leaving.load(Ordering::Relaxed)
+            && let Some(wake) = shared.wake.get()
+        {
+            wake.wake();
+        }
+    }
 }
 
 thread_local! {
@@ -94,8 +116,15 @@ thread_local! {
 
 impl WorkerHandle {
     pub(super) fn new(index: usize) -> Self {
-        let waiting = AtomicUsize::new(0);
-        Self(Arc::new(Shared { index, mailbox: Mailbox::new(), waiting, wake: OnceLock::new() }))
+        Self(Arc::new(Shared {
+            index,
+            mailbox: Mailbox::new(),
+            waiting: AtomicUsize::new(0),
+            visitors: AtomicUsize::new(0),
+            leaving: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            wake: OnceLock::new(),
+        }))
     }
 
     /// The worker has a poller now. Mail that came before is found by its first turn.
@@ -116,9 +145,30 @@ impl WorkerHandle {
     }
 
     pub(super) fn take_mail(&self, into: &mut Vec<Mail>) {
-        // What is posted in between is counted until the next time.
-        self.0.waiting.store(0, Ordering::Relaxed);
         self.0.mailbox.drain_into(into);
+    }
+
+    /// Mail of so many bytes is delivered. (Setting the count to zero instead could count what is
+    /// posted meanwhile for ever, and the others would rest for a worker that has nothing to do.)
+    pub(super) fn delivered(&self, bytes: usize) {
+        self.0.waiting.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// The worker is no more: what waits is dropped, and so is what still comes.
+    pub(super) fn ended(&self) {
+        self.0.ended.store(true, Ordering::Relaxed);
+        self.0.waiting.store(0, Ordering::Relaxed);
+        self.0.mailbox.drain_into(&mut Vec::new());
+    }
+
+    /// Notes an HTTP connection.
+    pub(crate) fn visit(&self) -> Visitor {
+        self.0.visitors.fetch_add(1, Ordering::Relaxed);
+        Visitor(self.clone())
+    }
+
+    pub(super) fn has_visitors(&self) -> bool {
+        self.0.visitors.load(Ordering::Relaxed) > 0
     }
 
     /// The worker does not keep up with its mail: those who make more of it are to wait.
@@ -130,6 +180,9 @@ impl WorkerHandle {
     const MAX_WAITING: usize = 8 * 1024 * 1024;
 
     fn post(&self, mail: Mail) {
+        if self.0.ended.load(Ordering::Relaxed) {
+            return;
+        }
         self.0.waiting.fetch_add(mail.weight(), Ordering::Relaxed);
         let was_empty = self.0.mailbox.push(mail);
         if was_empty
@@ -146,6 +199,7 @@ impl WorkerHandle {
 
     /// Closes all clients with 1001, those that do not answer after `grace`, and ends the worker.
     pub(crate) fn go_away(&self, grace: Duration) {
+        self.0.leaving.store(true, Ordering::Relaxed);
         self.post(Mail::GoAway { until: Instant::now() + grace });
     }
 }
@@ -180,3 +234,28 @@ impl Client for ClientHandle {
 
 /// The protocols that a server speaks; a [`Newcomer`] names one by its index.
 pub(crate) type Protocols = Arc<[&'static Protocol]>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_rests_for_a_worker_that_has_ended() {
+        let handle = WorkerHandle::new(0);
+        let id = ClientId { slot: 0, generation: 0 };
+        let send = || {
+            let bytes = vec![0; WorkerHandle::MAX_WAITING].into();
+            handle.post(Mail::Command(id, Command::Send(madang_proto::Kind::Binary, bytes)));
+        };
+        send();
+        assert!(handle.is_behind());
+        let mut mail = Vec::new();
+        handle.take_mail(&mut mail);
+        handle.delivered(mail.iter().map(Mail::weight).sum());
+        assert!(!handle.is_behind());
+        handle.ended();
+        send();
+        assert!(!handle.is_behind());
+        assert!(handle.0.mailbox.is_empty());
+    }
+}

@@ -24,6 +24,6 @@ mod sweep;
 mod turn;
 mod worker;
 
-pub(crate) use mail::{Newcomer, Pass, Protocols, WorkerHandle};
+pub(crate) use mail::{Newcomer, Pass, Protocols, Visitor, WorkerHandle};
 pub use outbox::{OutboxLimits, SlowConsumer};
 pub(crate) use worker::{DriveConfig, Worker};

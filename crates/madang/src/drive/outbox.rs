@@ -136,6 +136,14 @@ impl Outbox {
         }
     }
 
+    /// As much waits behind a blocked socket as may.
+    pub(super) fn is_over(&self, limits: &OutboxLimits) -> bool {
+        match &self.pending {
+            Pending::Backlog(backlog) => backlog.is_over(limits),
+            _ => false,
+        }
+    }
+
     /// The buffer for frames of the client's own: answers, pongs, the close frame. They count
     /// towards the limit and are never dropped.
     pub(super) fn own(&mut self, pool: &mut Pool) -> &mut Vec<u8> {

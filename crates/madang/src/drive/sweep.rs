@@ -35,8 +35,17 @@ impl Worker {
             }
             let silent = seconds.saturating_sub(hot.heard);
             let pinged = hot.flags.has(Flags::PINGED);
+            let is_paused = hot.flags.has(Flags::PAUSED);
             if hot.flags.has(Flags::TIMED) || hot.flags.has(Flags::ENDING) {
                 self.check_times(slot);
+            } else if is_paused {
+                // It is not heard because it is not read. A ping finds out whether it is there: to a
+                // client that is gone it cannot be sent.
+                if silent >= ping_after {
+                    hot.heard = seconds;
+                    self.ping(slot);
+                    self.clients.hot[slot].flags.clear(Flags::PINGED);
+                }
             } else if pinged && silent >= ping_after.saturating_add(gone_after) {
                 tracing::debug!(slot, "a client did not answer a ping");
                 self.cut(slot);
@@ -87,6 +96,7 @@ impl Worker {
         }
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+        self.feed_held(slot);
     }
 
     /// Ends a client that does not read what it is sent.
@@ -104,6 +114,7 @@ impl Worker {
             self.mark_dirty(slot);
         }
         self.put_back(slot, cold);
+        self.feed_held(slot);
     }
 
     pub(super) fn go_away(&mut self, until: Instant) {

@@ -30,9 +30,12 @@ impl Worker {
             self.mark_dirty(slot);
         }
         let flags = self.clients.hot[slot].flags;
-        if event.broken && (flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED)) {
-            // Level-triggered: nobody may be left with an event that is not taken.
-            self.cut(slot);
+        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) {
+            // An event of an earlier turn may ask to read what is not to be read now. But as events
+            // are level-triggered, nobody may be left with one that is not taken.
+            if event.broken {
+                self.cut(slot);
+            }
             return 0;
         }
         if event.read || event.broken { self.receive(slot) } else { 0 }
@@ -69,25 +72,44 @@ impl Worker {
 
     /// Hands the first `count` bytes of the worker's buffer to a client's connection.
     pub(super) fn feed(&mut self, slot: usize, count: usize) {
-        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
+        if let Some(held) = &mut cold.held {
+            // What came before is read before.
+            held.bytes.extend_from_slice(&self.buffer[..count]);
+            return self.feed_held(slot);
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let mut input = Input::new(&mut buffer[..count]);
+        let left = self.parse(slot, &mut buffer[..count]);
+        if left > 0 {
+            let bytes = buffer[count - left..count].to_vec();
+            self.hold(slot, Box::new(Held { bytes, at: 0 }));
+        }
+        self.buffer = buffer;
+    }
+
+    /// Hands bytes to a client's connection until its session reads no more; how many are left.
+    fn parse(&mut self, slot: usize, bytes: &mut [u8]) -> usize {
+        let Some(mut cold) = self.clients.cold[slot].take() else { return 0 };
+        let mut input = Input::new(bytes);
         while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
             self.event(slot, &mut cold, event);
             if self.clients.hot[slot].flags.has(Flags::PAUSED) {
                 break;
             }
         }
-        let rest = count - input.remaining()..count;
-        if !rest.is_empty() {
-            cold.held = Some(Box::new(Held(buffer[rest].to_vec())));
-        }
-        self.buffer = buffer;
+        let left = input.remaining();
         if cold.ws.poll_timeout().is_some() {
             self.clients.hot[slot].flags.set(Flags::TIMED);
         }
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
+        left
+    }
+
+    fn hold(&mut self, slot: usize, held: Box<Held>) {
+        if let Some(cold) = self.clients.cold[slot].as_deref_mut() {
+            cold.held = Some(held);
+        }
     }
 
     /// What a paused session left unread goes on when it reads again.
@@ -96,10 +118,14 @@ impl Worker {
         if self.clients.hot[slot].flags.has(Flags::PAUSED) {
             return;
         }
-        let Some(Held(held)) = cold.held.take().map(|held| *held) else { return };
-        // It came from this buffer, so it fits.
-        self.buffer[..held.len()].copy_from_slice(&held);
-        self.feed(slot, held.len());
+        let Some(mut held) = cold.held.take() else { return };
+        let count = held.bytes.len();
+        let left = self.parse(slot, &mut held.bytes[held.at..]);
+        if left > 0 {
+            // It stays where it is: a slow session comes back often, and each time for little.
+            held.at = count - left;
+            self.hold(slot, held);
+        }
     }
 
     /// A client's rare part goes back to its place, unless the place was emptied meanwhile.

@@ -69,6 +69,8 @@ pub(crate) struct Worker {
     pub(super) mail: Vec<Mail>,
     pub(super) run: Vec<Arc<Published>>,
     ready: Vec<Ready>,
+    /// How many of `ready` were served.
+    served: usize,
     started: Instant,
     pub(super) now: Instant,
     pub(super) sessions: u64,
@@ -119,6 +121,7 @@ impl Worker {
             mail: Vec::new(),
             run: Vec::new(),
             ready: Vec::with_capacity(Poller::MAX_EVENTS),
+            served: 0,
             started: now,
             now,
             sessions: 0,
@@ -164,11 +167,15 @@ impl Worker {
             }
             self.poller.clear_ready(cx);
         }
-        if self.leaving.is_some() && self.clients.len() == 0 {
-            Poll::Ready(Ok(()))
-        } else {
-            Poll::Pending
-        }
+        if self.has_left() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// It was told to go away, and nobody is left: no client, and no HTTP connection that it would
+    /// still wait for.
+    fn has_left(&self) -> bool {
+        self.leaving.is_some_and(|until| {
+            self.clients.len() == 0 && (!self.handle.has_visitors() || self.now >= until)
+        })
     }
 
     /// Some worker does not keep up with its mail. This one reads nothing for a moment, so that its
@@ -191,20 +198,24 @@ impl Worker {
     fn turn(&mut self) -> io::Result<bool> {
         self.handle.begin_turn();
         self.now = Instant::now();
-        let mut ready = std::mem::take(&mut self.ready);
-        self.poller.take(&mut ready)?;
+        // Those that the last turn did not come to go first: asked anew, the poller would begin with
+        // the same sockets as then, and two that never run dry would be the only ones served.
+        if self.served == self.ready.len() {
+            self.served = 0;
+            self.poller.take(&mut self.ready)?;
+        }
         let mut more = self.poller.was_full();
         let mut received = 0;
-        for event in &ready {
-            if received >= MAX_RECEIVED {
-                more = true;
-                break;
-            }
-            let read = self.serve(*event);
+        while received < MAX_RECEIVED
+            && let Some(event) = self.ready.get(self.served)
+        {
+            let event = *event;
+            self.served += 1;
+            let read = self.serve(event);
             more |= read == self.buffer.len();
             received += read;
         }
-        self.ready = ready;
+        more |= self.served < self.ready.len();
         self.deliver_mail();
         self.flush_dirty();
         self.clients.free_places();
@@ -214,5 +225,12 @@ impl Worker {
     /// The worker's clock in whole seconds.
     pub(super) fn seconds(&self) -> u32 {
         u32::try_from(self.now.duration_since(self.started).as_secs()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Drop for Worker {
+    /// Whether it has done its work or a panic ends it: nobody takes its mail from now on.
+    fn drop(&mut self) {
+        self.handle.ended();
     }
 }

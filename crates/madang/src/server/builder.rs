@@ -262,11 +262,14 @@ impl Server {
         running::start(&addresses, workers, &site, self.drive, &protocols.into(), &self.hub)
     }
 
-    /// Starts the server and runs it until SIGTERM or SIGINT; then clients are told with 1001, and
+    /// Starts the server and runs it until SIGTERM or SIGINT, or until a worker dies; then clients are told with 1001, and
     /// it returns when they have gone, after 5 s at the latest.
     pub async fn run(self) -> Result<(), Error> {
         let running = self.start()?;
-        running::stop_signal().await?;
+        tokio::select! {
+            stopped = running::stop_signal() => stopped?,
+            () = running.failed() => {}
+        }
         running.shutdown(Duration::from_secs(5)).await
     }
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{gate::Gate, pages::Pages, route::Routes, upgrade::upgrade};
-use crate::drive::{Pass, WorkerHandle};
+use crate::drive::{Pass, Visitor, WorkerHandle};
 
 /// What every connection of a server meets.
 pub(super) struct Site {
@@ -40,6 +40,8 @@ pub(super) struct Visit {
     pub(super) peer: Option<SocketAddr>,
     pub(super) local: SocketAddr,
     pub(super) pass: Pass,
+    /// Until the connection is done with, or is a client of the worker.
+    _visitor: Arc<Visitor>,
 }
 
 /// The longest time for a request's head.
@@ -137,6 +139,7 @@ fn take(
         peer: Some(peer),
         local,
         pass: Arc::new(pass),
+        _visitor: Arc::new(worker.visit()),
     };
     tokio::spawn(converse(stream, visit, stop.clone()));
 }
@@ -151,7 +154,16 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn converse(stream: TcpStream, visit: Visit, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let visit = visit.clone();
-        async move { Ok::<_, Infallible>(respond(&visit, request).await.map(Body::into_inner)) }
+        async move {
+            let is_upgrade = request.headers().contains_key(header::UPGRADE);
+            let mut response = respond(&visit, request).await;
+            if is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // A proxy in between may already take this connection for a tunnel.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response.map(Body::into_inner))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
+    sync::{Notify, oneshot, watch},
 };
 
 use super::{
@@ -29,6 +29,7 @@ pub struct Running {
     workers: Vec<Started>,
     stop: watch::Sender<bool>,
     hub: Hub,
+    failed: Arc<Notify>,
 }
 
 struct Started {
@@ -50,6 +51,12 @@ impl Running {
     /// Its hub.
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Returns when a worker ends that was not told to: the server is no longer whole, and
+    /// [`Running::shutdown`] will say so.
+    pub async fn failed(&self) {
+        self.failed.notified().await;
     }
 
     /// Takes no more connections, closes every WebSocket with 1001, and returns when all have gone;
@@ -96,6 +103,7 @@ pub(super) fn start(
     }
     let (stop, stopped) = watch::channel(false);
     let mut started = Vec::with_capacity(workers);
+    let failed = Arc::new(Notify::new());
     let peers: Arc<[WorkerHandle]> = (0..workers).map(Worker::handle).collect();
     for (index, handle) in peers.iter().enumerate() {
         let plan = Plan {
@@ -111,11 +119,25 @@ pub(super) fn start(
         };
         let (end, ended) = oneshot::channel();
         let name = format!("madang-{index}");
-        thread::Builder::new().name(name).spawn(move || drop(end.send(work(plan))))?;
+        let failure = Failure(Arc::clone(&failed));
+        thread::Builder::new().name(name).spawn(move || {
+            let failure = failure;
+            drop(end.send(work(plan)));
+            drop(failure);
+        })?;
         started.push(Started { handle: handle.clone(), ended });
     }
     let addresses = listeners.iter().map(|each| each.address).collect();
-    Ok(Running { addresses, workers: started, stop, hub: hub.clone() })
+    Ok(Running { addresses, workers: started, stop, hub: hub.clone(), failed })
+}
+
+/// Tells, however a worker's thread ends.
+struct Failure(Arc<Notify>);
+
+impl Drop for Failure {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 /// One worker's thread: its loop is the root future, HTTP runs beside it.

@@ -48,13 +48,17 @@ async fn refusals_have_the_right_status_and_a_sentence() {
 async fn after_a_refused_upgrade_the_connection_is_dead() {
     use std::io::{Read, Write};
     let (address, _running) = yard(1);
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
     let smuggled = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-    stream.write_all((upgrade("", "777", KEY) + smuggled).as_bytes()).unwrap();
-    let mut all = String::new();
-    // The end may come as a reset, because bytes were left unread.
-    let _ = stream.read_to_string(&mut all);
-    assert_eq!(all.matches("HTTP/1.1").count(), 1, "{all}");
+    let nowhere = upgrade("", "13", KEY).replace("/ws ", "/nothing ");
+    let health = upgrade("", "13", KEY).replace("/ws ", "/healthz ");
+    for request in [upgrade("", "777", KEY), nowhere, health] {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all((request + smuggled).as_bytes()).unwrap();
+        let mut all = String::new();
+        // The end may come as a reset, because bytes were left unread.
+        let _ = stream.read_to_string(&mut all);
+        assert_eq!(all.matches("HTTP/1.1").count(), 1, "{all}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! The end of a server.
 
-use std::{net::TcpStream, time::Duration};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
-use super::{client::Client, yard};
+use madang::Server;
+
+use super::{client::Client, start, yard};
 
 #[tokio::test]
 async fn clients_are_told_that_the_server_goes() {
@@ -23,4 +29,40 @@ async fn a_client_that_does_not_answer_does_not_hold_the_server() {
     let silent = Client::connect(address, "/ws");
     running.shutdown(Duration::from_secs(1)).await.unwrap();
     assert_eq!(silent.closed().0, 1001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_runs_is_finished_first() {
+    const SIZE: usize = 32 * 1024 * 1024;
+    let folder = std::env::temp_dir().join(format!("madang-stop-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("large"), vec![b'x'; SIZE]).unwrap();
+    let (address, running) = start(Server::new().workers(1).static_folder(&folder));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut all = vec![0; 1024];
+    stream.read_exact(&mut all).unwrap();
+    let ended = tokio::spawn(running.shutdown(Duration::from_secs(20)));
+    // The server takes no more connections: its end has begun.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    stream.read_to_end(&mut all).unwrap();
+    let body = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(all.len() - body, SIZE);
+    ended.await.unwrap().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_client_that_reads_nothing_does_not_hold_the_server() {
+    let folder = std::env::temp_dir().join(format!("madang-stuck-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("large"), vec![b'x'; 32 * 1024 * 1024]).unwrap();
+    let (address, running) = start(Server::new().workers(1).static_folder(&folder));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.read_exact(&mut [0; 16]).unwrap();
+    running.shutdown(Duration::from_secs(1)).await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
 }
