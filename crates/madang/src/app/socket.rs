@@ -3,10 +3,13 @@
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use http::Request;
-use madang_proto::{Body, Cursor, Kind, Topic, session::Present};
+use madang_proto::{Body, Cursor, Kind, Position, Topic, session::Present};
 use tokio::runtime::Handle;
 
-use crate::websocket::Message;
+use crate::{
+    hub::{Draft, Hub, PublishError},
+    websocket::Message,
+};
 
 use super::{
     Begin, Client, Command,
@@ -18,12 +21,19 @@ use super::{
 #[error("the client has gone")]
 pub struct Closed;
 
+/// A text message becomes a `Text` body, a binary one a `Binary` body.
 impl From<Message> for Body {
     fn from(message: Message) -> Self {
         match message {
             Message::Text(text) => Self::Text(text.into_bytes()),
             Message::Binary(bytes) => Self::Binary(bytes),
         }
+    }
+}
+
+impl From<Message> for Draft {
+    fn from(message: Message) -> Self {
+        Self::new(message)
     }
 }
 
@@ -45,6 +55,7 @@ impl From<Message> for Body {
 /// ```
 pub struct Socket {
     sender: Sender,
+    hub: Hub,
     request: Request<()>,
 }
 
@@ -74,6 +85,16 @@ impl Socket {
     pub fn join(&self, topic: &Topic) {
         let (topic, present) = (topic.clone(), Some(Present::default()));
         self.sender.client.command(Command::Join { topic, from: Cursor::Now, present });
+    }
+
+    /// Publishes to a topic, whether the client has joined it or not; one that has gets it too. See
+    /// [`Hub::publish`].
+    pub fn publish(
+        &self,
+        topic: &Topic,
+        draft: impl Into<Draft>,
+    ) -> Result<Position, PublishError> {
+        self.hub.publish(topic, draft)
     }
 
     /// Leaves a topic.
@@ -138,11 +159,11 @@ pub(crate) type Handler =
     Arc<dyn Fn(Socket) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Begins a session whose messages go to `handler`, on `runtime`.
-pub(crate) fn begin(handler: Handler, runtime: Handle, request: Request<()>) -> Begin {
+pub(crate) fn begin(handler: Handler, runtime: Handle, hub: Hub, request: Request<()>) -> Begin {
     Begin::Handler(Box::new(move |client| {
         let inbox = Arc::new(Inbox::default());
         let sender = Sender { client, inbox: Arc::clone(&inbox) };
-        runtime.spawn(handler(Socket { sender, request }));
+        runtime.spawn(handler(Socket { sender, hub, request }));
         Box::new(InboxSession(inbox))
     }))
 }
