@@ -62,7 +62,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1..=u32::MAX))]
     max_connections: Option<u32>,
 
-    /// What becomes of a client that reads too slowly.
+    /// What becomes of a client that reads too slowly. One that takes nothing for 10 s is
+    /// disconnected in any case.
     #[arg(long, value_name = "POLICY", default_value = "disconnect")]
     slow_consumer: Policy,
 
@@ -82,7 +83,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     no_deflate: bool,
 
-    /// Seconds that clients have to say goodbye when the server stops.
+    /// Seconds that clients have to say goodbye when the server stops; a second signal does not
+    /// wait for them.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     close_timeout: u32,
 

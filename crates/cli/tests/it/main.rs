@@ -1,5 +1,7 @@
 //! The program itself, started as its user starts it.
 
+#![expect(clippy::unwrap_used, reason = "panics are how a test fails")]
+
 mod refused;
 mod serve;
 mod stop;
