@@ -1,7 +1,7 @@
 //! Imports point downwards.
 //!
 //! `madang-ws` and `madang-proto` know neither each other nor a runtime; inside `madang` the order
-//! is server ▶ drive ▶ app ▶ hub ▶ broker; inside `madang-proto` no protocol knows another, except
+//! is server ▶ drive ▶ app ▶ hub ▶ broker ▶ websocket; in `madang-proto` no protocol knows another, except
 //! that Socket.IO rides Engine.IO. Read are manifests, `use` lines and paths written in full.
 
 mod paths;
@@ -52,7 +52,7 @@ const RULES: &[Rules] = &[
     Rules {
         dir: "crates/madang",
         strangers: &["madang-cli"],
-        layers: &["server", "drive", "app", "hub", "broker"],
+        layers: &["server", "drive", "app", "hub", "broker", "websocket"],
         siblings: &[],
         allowed: &[],
         registries: &[],

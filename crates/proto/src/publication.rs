@@ -18,7 +18,7 @@ pub struct Publication {
     /// The payload, its bytes as they came.
     pub body: Body,
     /// The sender's own headers (at most 32, 8 KiB), for doors that have a place for them.
-    pub headers: Option<Arc<[(Box<str>, Box<str>)]>>,
+    pub headers: Option<Headers>,
     /// The user who published, where one is known.
     pub publisher: Option<Arc<str>>,
     /// When the hub took it, in milliseconds since 1970.
@@ -31,6 +31,9 @@ impl Publication {
         self.event.as_deref().unwrap_or("message")
     }
 }
+
+/// A sender's own headers: names and values.
+pub type Headers = Arc<[(Box<str>, Box<str>)]>;
 
 /// A payload and its kind. The bytes are never re-encoded unless a door cannot carry them.
 #[derive(Debug, Clone, PartialEq, Eq)]

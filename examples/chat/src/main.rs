@@ -1,5 +1,5 @@
 //! Everybody hears what anybody says: `cargo run -p chat`, then connect twice to
-//! <ws://127.0.0.1:8000/chat>.
+//! `ws://127.0.0.1:8000/chat`.
 
 use madang::{Error, Server, Socket, proto::Topic};
 

@@ -25,7 +25,7 @@ pub(crate) async fn run(url: &str, limits: Limits) -> Result<(), Failure> {
 }
 
 async fn open(url: &str, limits: &Limits) -> Result<WebSocket, Failure> {
-    let (socket, _) = Connect::to(url).limits(limits.clone()).open().await?;
+    let (socket, _) = Connect::to(url).limits(*limits).open().await?;
     Ok(socket)
 }
 

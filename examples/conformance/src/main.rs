@@ -6,7 +6,7 @@ mod client;
 use std::time::Duration;
 
 use clap::Parser;
-use madang::{OutboxLimits, Server, ws};
+use madang::{OutboxLimits, Reply, Server, ws};
 
 /// A server for conformance suites.
 #[derive(Debug, Parser)]
@@ -23,6 +23,10 @@ struct Arguments {
 }
 
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+
+fn echo(reply: &mut Reply<'_>, kind: madang::proto::Kind, message: &[u8]) {
+    reply.send(kind, message);
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,7 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .listen(format!("127.0.0.1:{}", arguments.port))
         .limits(limits)
         .outbox(outbox)
-        .inline("/", |reply, kind, message| reply.send(kind, message));
+        .inline("/", echo);
     if let Some(workers) = arguments.workers {
         server = server.workers(workers);
     }

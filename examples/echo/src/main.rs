@@ -1,5 +1,5 @@
 //! A WebSocket that says back what it hears: `cargo run -p echo`, then connect to
-//! <ws://127.0.0.1:8000/>.
+//! `ws://127.0.0.1:8000/`.
 
 use madang::{Error, Server, Socket};
 

@@ -1,5 +1,5 @@
 //! Tells every client the time, every three seconds: `cargo run -p ticker`, then connect to
-//! <ws://127.0.0.1:8000/>.
+//! `ws://127.0.0.1:8000/`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

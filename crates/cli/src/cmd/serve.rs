@@ -1,6 +1,7 @@
 //! `madang serve`: the yard, on one port.
 
 use std::{
+    fmt::Write as _,
     io::Write as _,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -28,7 +29,7 @@ pub(crate) struct Serve {
     #[arg(long = "static", value_name = "DIR")]
     static_folder: Option<PathBuf>,
 
-    /// Origin whose pages may connect besides the server's own, such as https://app.example; `*` is
+    /// Origin whose pages may connect besides the server's own, such as `https://app.example`; `*` is
     /// all. May be given several times.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allowed_origin: Vec<String>,
@@ -220,12 +221,13 @@ fn explain(error: madang::Error) -> Failure {
 fn greet(running: &Running) {
     let mut text = String::from("Madang is open.\n");
     for address in running.addresses() {
-        text += &format!("  chat page     {}\n", page(*address));
+        let _ = writeln!(text, "  chat page     {}", page(*address));
         if address.ip().is_unspecified() {
             // `[::]` takes IPv4 too, 0.0.0.0 no IPv6.
             let reached = |ip: &IpAddr| address.is_ipv6() || ip.is_ipv4();
             for ip in madang::lan_addresses().into_iter().filter(reached) {
-                text += &format!("  from outside  {}\n", page(SocketAddr::new(ip, address.port())));
+                let _ =
+                    writeln!(text, "  from outside  {}", page(SocketAddr::new(ip, address.port())));
             }
         }
     }
@@ -234,10 +236,10 @@ fn greet(running: &Running) {
         let base = base.trim_end_matches('/');
         for mount in PROTOCOLS.iter().flat_map(|protocol| protocol.mounts) {
             let path = if mount.segment { "/{topic}" } else { "" };
-            text += &format!("  WebSocket     {base}{}{path}  {}\n", mount.path, mount.about);
+            let _ = writeln!(text, "  WebSocket     {base}{}{path}  {}", mount.path, mount.about);
         }
     }
-    text += &format!("{} worker(s); Ctrl-C stops.\n", running.workers());
+    let _ = writeln!(text, "{} worker(s); Ctrl-C stops.", running.workers());
     drop(std::io::stdout().write_all(text.as_bytes()));
 }
 

@@ -35,24 +35,21 @@ struct Serving {
 
 impl Serving {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = madang(&["serve", "--workers", "2"])
+        let child = madang(&["serve", "--workers", "2"])
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut greeting = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let is_last = line.contains("Ctrl-C");
-            greeting.push(line);
-            if is_last {
-                return Self { child, greeting };
+        let mut serving = Self { child, greeting: Vec::new() };
+        for line in BufReader::new(serving.child.stdout.take().unwrap()).lines() {
+            serving.greeting.push(line.unwrap());
+            if serving.greeting.last().is_some_and(|line| line.contains("Ctrl-C")) {
+                return serving;
             }
         }
-        let mut errors = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        panic!("it did not start: {greeting:?} {errors}");
+        let (code, errors) = serving.end();
+        panic!("it did not start: {code:?} {errors}");
     }
 
     /// On a free port of this machine.

@@ -42,8 +42,10 @@ pub(crate) trait Client: Send + Sync {
     fn peer(&self) -> Option<SocketAddr>;
 }
 
+type MakeSession = Box<dyn FnOnce(Arc<dyn Client>) -> Box<dyn Session> + Send>;
+
 /// How a client's session begins once it has its place on a worker.
 pub(crate) enum Begin {
     Session(Box<dyn Session>),
-    Handler(Box<dyn FnOnce(Arc<dyn Client>) -> Box<dyn Session> + Send>),
+    Handler(MakeSession),
 }

@@ -81,8 +81,11 @@ pub(super) struct Cold {
     /// Counts the connection until it is dropped.
     pub(super) _pass: Pass,
     /// What had been received when the session asked to read no more.
-    pub(super) held: Option<Box<Vec<u8>>>,
+    pub(super) held: Option<Box<Held>>,
 }
+
+/// Input that waits. It is rare, so its place in every client is one pointer.
+pub(super) struct Held(pub(super) Vec<u8>);
 
 /// A topic that a client is in.
 pub(super) struct Subscription {

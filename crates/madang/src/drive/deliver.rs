@@ -44,7 +44,6 @@ impl Worker {
                         self.deliver(&mut run);
                         self.flush_dirty();
                     }
-                    continue;
                 }
                 other => {
                     self.deliver(&mut run);
@@ -162,13 +161,11 @@ impl<'a> Runs<'a> {
     /// The run of all publications.
     #[inline]
     fn whole(&mut self, form: FormKey) -> &Arc<Run> {
-        let at = match self.made.iter().position(|(made, _)| *made == form) {
-            Some(at) => at,
-            None => {
-                self.made.push((form, self.make(form, self.publications)));
-                self.made.len() - 1
-            }
-        };
+        let made = self.made.iter().position(|(made, _)| *made == form);
+        let at = made.unwrap_or_else(|| {
+            self.made.push((form, self.make(form, self.publications)));
+            self.made.len() - 1
+        });
         &self.made[at].1
     }
 

@@ -42,7 +42,7 @@ fn run(deliveries: &[(&[u8], u64)]) -> Arc<Run> {
 }
 
 fn limits(policy: SlowConsumer, max_bytes: usize) -> OutboxLimits {
-    OutboxLimits { policy, max_bytes, ..OutboxLimits::default() }
+    OutboxLimits { max_bytes, policy, ..OutboxLimits::default() }
 }
 
 /// An outbox whose first run of 4 bytes is half written.

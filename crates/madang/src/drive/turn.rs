@@ -10,7 +10,7 @@ use madang_ws::{ClosedBy, Event, Input, Kind};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::{
-    client::{Cold, Flags},
+    client::{Cold, Flags, Held},
     mail::ClientId,
     outbox::Flushed,
     poll::{Interest, Ready},
@@ -39,6 +39,10 @@ impl Worker {
     }
 
     fn receive(&mut self, slot: usize) -> usize {
+        let flags = self.clients.hot[slot].flags;
+        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) {
+            return 0;
+        }
         let Some(socket) = &self.clients.hot[slot].socket else { return 0 };
         match rustix::net::recv(socket, &mut self.buffer[..], RecvFlags::empty()) {
             Ok((0, _)) => {
@@ -76,9 +80,12 @@ impl Worker {
         }
         let rest = count - input.remaining()..count;
         if !rest.is_empty() {
-            cold.held.get_or_insert_default().extend_from_slice(&buffer[rest]);
+            cold.held = Some(Box::new(Held(buffer[rest].to_vec())));
         }
         self.buffer = buffer;
+        if cold.ws.poll_timeout().is_some() {
+            self.clients.hot[slot].flags.set(Flags::TIMED);
+        }
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
     }
@@ -89,7 +96,7 @@ impl Worker {
         if self.clients.hot[slot].flags.has(Flags::PAUSED) {
             return;
         }
-        let Some(held) = cold.held.take() else { return };
+        let Some(Held(held)) = cold.held.take().map(|held| *held) else { return };
         // It came from this buffer, so it fits.
         self.buffer[..held.len()].copy_from_slice(&held);
         self.feed(slot, held.len());
@@ -106,13 +113,13 @@ impl Worker {
 
     pub(super) fn event(&mut self, slot: usize, cold: &mut Cold, event: Event<'_>) {
         match event {
-            Event::Message { kind: Kind::Text, payload } => {
-                if let Some(text) = payload.as_str() {
-                    self.tell(slot, cold, SessionInput::Text(text));
+            Event::Message { kind, payload } => {
+                // A ping that came before the message is answered before it.
+                self.transmit(slot, cold);
+                match (kind, payload.as_str()) {
+                    (Kind::Text, Some(text)) => self.tell(slot, cold, SessionInput::Text(text)),
+                    _ => self.tell(slot, cold, SessionInput::Binary(payload.as_bytes())),
                 }
-            }
-            Event::Message { payload, .. } => {
-                self.tell(slot, cold, SessionInput::Binary(payload.as_bytes()));
             }
             Event::Closed(closed) => {
                 let (session, code) = (cold.id, closed.code.as_u16());
@@ -134,9 +141,8 @@ impl Worker {
     pub(super) fn transmit(&mut self, slot: usize, cold: &mut Cold) {
         let hot = &mut self.clients.hot[slot];
         if !cold.ws.can_send() {
+            // A deadline is set for the peer's goodbye.
             hot.flags.set(Flags::MUTE);
-        }
-        if cold.ws.poll_timeout().is_some() {
             hot.flags.set(Flags::TIMED);
         }
         // While the socket is blocked, pongs collapse to the newest in the connection.

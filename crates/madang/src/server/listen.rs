@@ -19,7 +19,7 @@ pub enum ListenError {
     )]
     BadAddress(String),
     /// Somebody else listens there.
-    #[error("{address} is taken{}; stop that or listen elsewhere{}", owned_by(.owner), next_free(.free))]
+    #[error("{address} is taken{}; stop that or listen elsewhere{}", owned_by(.owner.as_deref()), next_free(*.free))]
     Taken {
         /// The address.
         address: SocketAddr,
@@ -44,11 +44,11 @@ pub enum ListenError {
     },
 }
 
-fn owned_by(owner: &Option<String>) -> String {
-    owner.as_ref().map_or_else(String::new, |owner| format!(" by {owner}"))
+fn owned_by(owner: Option<&str>) -> String {
+    owner.map_or_else(String::new, |owner| format!(" by {owner}"))
 }
 
-fn next_free(free: &Option<SocketAddr>) -> String {
+fn next_free(free: Option<SocketAddr>) -> String {
     free.map_or_else(String::new, |free| format!(", for example on {free}"))
 }
 

@@ -58,8 +58,7 @@ impl Pages {
             // Its error type has no value: what goes wrong is an answer.
             let Ok(response) = folder.clone().call(request).await;
             if response.status() != StatusCode::NOT_FOUND {
-                let response = response.map(|body| Body::new(body));
-                return with_nosniff(with_charset(response));
+                return with_nosniff(with_charset(response.map(Body::new)));
             }
         }
         match self.embedded.iter().find(|page| page.path == path) {

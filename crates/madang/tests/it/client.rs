@@ -56,7 +56,7 @@ impl Client {
         address: SocketAddr,
         path: &str,
         options: &Options,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, Box<Refused>> {
         let url: Uri = format!("ws://{address}{path}").parse().unwrap();
         let (request, key) = request(&url, options).unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
@@ -64,7 +64,7 @@ impl Client {
         stream.write_all(&encode(&request)).unwrap();
         let (response, rest) = read_head(&mut stream);
         if response.status() != 101 {
-            return Err(refused(&mut stream, response, rest));
+            return Err(Box::new(refused(&mut stream, &response, rest)));
         }
         let accepted = check_response(&response, &key, options).unwrap();
         let limits = Limits { max_message: usize::MAX, ..Limits::default() };
@@ -156,7 +156,7 @@ impl Client {
                 Event::Message { payload, .. } => News::Binary(payload.into_vec()),
                 Event::Pong(payload) => News::Pong(payload.into_vec()),
                 Event::Closed(closed) => News::Closed(closed.code.as_u16(), closed.reason),
-                _ => continue,
+                Event::Ping(_) => continue,
             });
         }
         self.transmit();
@@ -183,7 +183,7 @@ pub(crate) fn ask(address: SocketAddr, request: &str) -> Refused {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let (response, rest) = read_head(&mut stream);
-    refused(&mut stream, response, rest)
+    refused(&mut stream, &response, rest)
 }
 
 fn read_head(stream: &mut TcpStream) -> (Response<()>, Vec<u8>) {
@@ -197,7 +197,7 @@ fn read_head(stream: &mut TcpStream) -> (Response<()>, Vec<u8>) {
     }
 }
 
-fn refused(stream: &mut TcpStream, response: Response<()>, mut body: Vec<u8>) -> Refused {
+fn refused(stream: &mut TcpStream, response: &Response<()>, mut body: Vec<u8>) -> Refused {
     let length: usize = response
         .headers()
         .get("content-length")

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     client::{Client, News},
-    start,
+    echo, start,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn a_handler_that_does_not_read_stops_the_reading_and_nobody_else() {
                 }
             }
         })
-        .inline("/fast", |reply, kind, bytes| reply.send(kind, bytes));
+        .inline("/fast", echo);
     let (address, _running) = start(server);
     let writer = std::thread::spawn(move || {
         let mut slow = Client::connect(address, "/slow");
@@ -86,7 +86,7 @@ async fn a_handler_that_blocks_its_thread_delays_no_other_door() {
     let server = Server::new()
         .workers(1)
         .websocket("/block", async |_: Socket| std::thread::sleep(Duration::from_secs(5)))
-        .inline("/fast", |reply, kind, bytes| reply.send(kind, bytes));
+        .inline("/fast", echo);
     let (address, _running) = start(server);
     let _blocker = Client::connect(address, "/block");
     let begun = std::time::Instant::now();

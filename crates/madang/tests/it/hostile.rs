@@ -23,7 +23,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         short @ 0..126 => bytes.push(0x80 | short as u8),
         long => {
-            bytes.push(0x80 | 126);
+            bytes.push(0x80 | 0x7e);
             bytes.extend_from_slice(&(long as u16).to_be_bytes());
         }
     }
@@ -72,7 +72,7 @@ async fn bytes_that_do_not_inflate_close_with_1007_and_bombs_with_1009() {
     garbage.bytes(&frame(0xc1, b"\xff\xff\xff"));
     assert_eq!(garbage.closed().0, 1007);
     let mut bomb = Client::compressed(address, "/ws");
-    bomb.binary(&[0; 1_000_000]);
+    bomb.binary(&vec![0; 1_000_000]);
     assert_eq!(bomb.closed().0, 1009);
 }
 

@@ -1,5 +1,7 @@
 //! A running server, driven over real sockets. One binary, so that it links once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod client;
 mod handlers;
 mod handshake;
@@ -11,12 +13,20 @@ mod workers;
 
 use std::net::SocketAddr;
 
-use madang::{Running, Server, proto::raw::PROTOCOL};
+use madang::{
+    Reply, Running, Server,
+    proto::{Kind, raw::PROTOCOL},
+};
 
 /// A server's address; the server runs until the process ends, unless a test stops it.
 fn start(server: Server) -> (SocketAddr, Running) {
     let running = server.listen("127.0.0.1:0").start().unwrap();
     (running.addresses()[0], running)
+}
+
+/// An inline handler.
+fn echo(reply: &mut Reply<'_>, kind: Kind, bytes: &[u8]) {
+    reply.send(kind, bytes);
 }
 
 /// A server with the raw door and so many workers.

@@ -16,10 +16,12 @@ use super::{
 const SIZE: usize = 16 * 1024;
 
 fn server(policy: SlowConsumer) -> Server {
-    let mut limits = OutboxLimits::default();
-    limits.max_bytes = 8 * SIZE;
-    limits.policy = policy;
-    limits.max_stall = Duration::from_secs(60);
+    let limits = OutboxLimits {
+        max_bytes: 8 * SIZE,
+        max_stall: Duration::from_mins(1),
+        policy,
+        ..OutboxLimits::default()
+    };
     Server::new().workers(1).protocol(&PROTOCOL).outbox(limits)
 }
 
@@ -113,10 +115,12 @@ async fn a_slow_reader_delays_nobody() {
 
 #[tokio::test]
 async fn who_reads_nothing_for_too_long_is_disconnected() {
-    let mut limits = OutboxLimits::default();
-    limits.max_stall = Duration::from_secs(1);
-    limits.max_bytes = usize::MAX;
-    limits.max_messages = usize::MAX;
+    let limits = OutboxLimits {
+        max_bytes: usize::MAX,
+        max_messages: usize::MAX,
+        max_stall: Duration::from_secs(1),
+        ..OutboxLimits::default()
+    };
     let server = Server::new().workers(1).protocol(&PROTOCOL).outbox(limits);
     let hub = server.hub().clone();
     let (address, _running) = start(server);

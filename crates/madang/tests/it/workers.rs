@@ -38,7 +38,9 @@ async fn all_members_of_all_workers_see_one_order() {
         let expected: Vec<_> = (0..EACH).map(|number| format!("{writer} {number}")).collect();
         assert_eq!(own, expected.iter().collect::<Vec<_>>());
     }
-    writers.into_iter().for_each(|writer| assert_eq!(writer.join().unwrap().0, 1000));
+    for writer in writers {
+        assert_eq!(writer.join().unwrap().0, 1000);
+    }
 }
 
 #[tokio::test]

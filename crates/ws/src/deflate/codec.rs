@@ -97,7 +97,7 @@ impl State {
             return pool::compress_pooled(setting, payload, out);
         }
         let deflate = self.deflate.get_or_insert_with(|| setting.compressor());
-        let smaller = pool::compress(deflate, payload, out);
+        let smaller = pool::compress(deflate, setting, payload, out);
         if !smaller {
             // The message goes uncompressed and never enters the peer's window (RFC 7692
             // §7.2.3.2), so that it must not stay in ours.

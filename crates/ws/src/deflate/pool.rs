@@ -34,6 +34,13 @@ impl Setting {
         })
     }
 
+    /// How much is compressed between two flushes. At level 1, zlib-rs 0.6.8 panics when a block
+    /// ends while its internal buffer is all but full. That has four times the room of this, so
+    /// with a flush after each piece it never is.
+    fn piece(self) -> usize {
+        if self.level == 1 { 1 << (self.mem_level + 6) } else { usize::MAX }
+    }
+
     /// A new compressor.
     pub(super) fn compressor(self) -> Deflate {
         Deflate::new_with_config(DeflateConfig {
@@ -71,7 +78,7 @@ pub fn compress_fresh(payload: &[u8], level: u8, window_bits: u8, out: &mut Vec<
 /// [`compress_fresh`] for a known setting.
 pub(super) fn compress_pooled(setting: Setting, payload: &[u8], out: &mut Vec<u8>) -> bool {
     let mut deflate = take_compressor(setting);
-    let smaller = compress(&mut deflate, payload, out);
+    let smaller = compress(&mut deflate, setting, payload, out);
     deflate.reset();
     give_compressor(setting, deflate);
     smaller
@@ -79,19 +86,27 @@ pub(super) fn compress_pooled(setting: Setting, payload: &[u8], out: &mut Vec<u8
 
 /// Appends `payload`, compressed, to `out`. When that would not be smaller it returns false, `out`
 /// is as it was, and `deflate` must be reset before it is used again.
-pub(super) fn compress(deflate: &mut Deflate, payload: &[u8], out: &mut Vec<u8>) -> bool {
+pub(super) fn compress(
+    deflate: &mut Deflate,
+    setting: Setting,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) -> bool {
     if payload.is_empty() {
         return false;
     }
     let start = out.len();
-    // One byte more than a result may have, tail included, that is worth sending: a result that
-    // fills the room is too big, or is not known to be complete.
-    out.resize(start + payload.len() + TAIL.len(), 0);
-    let (read, written) = (deflate.total_in(), deflate.total_out());
-    let done = deflate.compress(payload, &mut out[start..], DeflateFlush::SyncFlush).is_ok();
-    let read = usize::try_from(deflate.total_in() - read).unwrap_or(usize::MAX);
-    let written = usize::try_from(deflate.total_out() - written).unwrap_or(usize::MAX);
-    if done && read == payload.len() && written < payload.len() + TAIL.len() {
+    let piece = setting.piece();
+    // Room for the worst case, although a larger result is thrown away: what does not fit stays
+    // inside, and zlib-rs 0.6.8 does not forget it when it is reset.
+    out.resize(start + bound(payload.len(), piece), 0);
+    let mut written = 0;
+    let done = payload.chunks(piece).all(|piece| {
+        let step = compress_piece(deflate, piece, &mut out[start + written..]);
+        written += step.unwrap_or_default();
+        step.is_some()
+    });
+    if done && written < payload.len() + TAIL.len() {
         out.truncate(start + written);
         // RFC 7692 §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
         if out[start..].ends_with(&TAIL) {
@@ -101,6 +116,23 @@ pub(super) fn compress(deflate: &mut Deflate, payload: &[u8], out: &mut Vec<u8>)
     }
     out.truncate(start);
     false
+}
+
+/// What `length` bytes take at most: a literal has up to 9 bits, and each piece ends with a block
+/// of its own.
+fn bound(length: usize, piece: usize) -> usize {
+    length + length / 8 + 64 + 16 * (length / piece)
+}
+
+/// Compresses one piece up to a byte boundary; `None` when it does not fit into `room`.
+fn compress_piece(deflate: &mut Deflate, piece: &[u8], room: &mut [u8]) -> Option<usize> {
+    let (read, written) = (deflate.total_in(), deflate.total_out());
+    let whole = room.len();
+    deflate.compress(piece, room, DeflateFlush::SyncFlush).ok()?;
+    let read = usize::try_from(deflate.total_in() - read).ok()?;
+    let written = usize::try_from(deflate.total_out() - written).ok()?;
+    // Room that is left says that nothing stayed behind inside.
+    (read == piece.len() && written < whole).then_some(written)
 }
 
 fn take_compressor(setting: Setting) -> Deflate {

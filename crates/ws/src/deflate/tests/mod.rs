@@ -1,5 +1,6 @@
 mod codec;
 mod negotiate;
+mod panics;
 
 use std::path::Path;
 
