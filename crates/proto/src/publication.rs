@@ -54,6 +54,20 @@ impl Body {
     }
 }
 
+/// A text.
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// A text.
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
 /// The place of a publication: the topic's incarnation and a number that counts up by one.
 ///
 /// Its text is `epoch-seq`, the epoch in base 36, and clients treat it as opaque.

@@ -5,6 +5,7 @@ use madang::{Error, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    println!("Connect to ws://{}/", Server::DEFAULT_ADDRESS);
     Server::new().websocket("/", echo).run().await
 }
 

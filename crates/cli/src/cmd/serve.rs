@@ -1,6 +1,13 @@
 //! `madang serve`: the yard, on one port.
 
-use std::{fmt::Write as _, io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::Args;
 use madang::{OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, ws};
@@ -15,8 +22,8 @@ pub(crate) struct Serve {
     listen: Vec<String>,
 
     /// Worker threads [default: one for each core that the process may use].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    workers: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1..=1024))]
+    workers: Option<u32>,
 
     /// Folder whose files are served at `/`, before the chat page.
     #[arg(long = "static", value_name = "DIR")]
@@ -37,11 +44,11 @@ pub(crate) struct Serve {
     subprotocol_server_order: bool,
 
     /// Seconds of silence after which a client is pinged.
-    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = seconds)]
     ping_interval: u32,
 
     /// Seconds after which a client that left a ping unanswered is gone.
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = seconds)]
     ping_timeout: u32,
 
     /// Largest message, such as 1048576, 512KiB or 1MiB; larger ones close with 1009.
@@ -53,10 +60,11 @@ pub(crate) struct Serve {
     max_control_rate: u32,
 
     /// Most connections at once [default: as many as the process may have descriptors].
-    #[arg(long, value_name = "N")]
-    max_connections: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1..=u32::MAX))]
+    max_connections: Option<u32>,
 
-    /// What becomes of a client that reads too slowly.
+    /// What becomes of a client that reads too slowly. One that takes nothing for 10 s is
+    /// disconnected in any case.
     #[arg(long, value_name = "POLICY", default_value = "disconnect")]
     slow_consumer: Policy,
 
@@ -76,7 +84,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     no_deflate: bool,
 
-    /// Seconds that clients have to say goodbye when the server stops.
+    /// Seconds that clients have to say goodbye when the server stops; a second signal does not
+    /// wait for them.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     close_timeout: u32,
 
@@ -133,11 +142,17 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
     runtime.block_on(async {
         let grace = Duration::from_secs(serve.close_timeout.into());
+        // Before the greeting: whoever has read it may stop the server.
+        let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
         let running = build(serve)?.start().map_err(explain)?;
         greet(&running);
-        madang::stop_signal().await.map_err(|error| Failure::Runtime(error.to_string()))?;
-        tracing::info!("stopping: clients are told to go");
-        running.shutdown(grace).await.map_err(explain)
+        stop.await;
+        let again = madang::stop_signal().map_err(|error| explain(error.into()))?;
+        tracing::info!("stopping: clients are told to go; once more to stop at once");
+        tokio::select! {
+            ended = running.shutdown(grace) => ended.map_err(explain),
+            () = again => Err(Failure::Runtime("stopped before all clients had gone".into())),
+        }
     })
 }
 
@@ -177,10 +192,10 @@ fn build(serve: Serve) -> Result<Server, Failure> {
         server = server.allowed_origin(origin);
     }
     if let Some(workers) = serve.workers {
-        server = server.workers(workers.into());
+        server = server.workers(workers as usize);
     }
     if let Some(connections) = serve.max_connections {
-        server = server.max_connections(connections);
+        server = server.max_connections(connections as usize);
     }
     if let Some(folder) = serve.static_folder {
         if !folder.is_dir() {
@@ -208,7 +223,9 @@ fn greet(running: &Running) {
     for address in running.addresses() {
         let _ = writeln!(text, "  chat page     {}", page(*address));
         if address.ip().is_unspecified() {
-            for ip in madang::lan_addresses() {
+            // `[::]` takes IPv4 too, 0.0.0.0 no IPv6.
+            let reached = |ip: &IpAddr| address.is_ipv6() || ip.is_ipv4();
+            for ip in madang::lan_addresses().into_iter().filter(reached) {
                 let _ =
                     writeln!(text, "  from outside  {}", page(SocketAddr::new(ip, address.port())));
             }
@@ -235,6 +252,19 @@ fn page(address: SocketAddr) -> String {
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
     format!("http://{ip}:{}/", address.port())
+}
+
+/// Reads a whole number within bounds.
+fn number(text: &str, bounds: RangeInclusive<u32>) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|number| bounds.contains(number))
+        .ok_or_else(|| format!("write a whole number from {} to {}", bounds.start(), bounds.end()))
+}
+
+/// Reads a time in whole seconds that is not zero.
+fn seconds(text: &str) -> Result<u32, String> {
+    number(text, 1..=u32::MAX).map_err(|_| "write a whole number of seconds, 1 at least".into())
 }
 
 /// Reads a size such as `65536`, `64KiB` or `1MiB`.

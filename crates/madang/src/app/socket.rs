@@ -3,10 +3,13 @@
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
 use http::Request;
-use madang_proto::{Body, Cursor, Kind, Topic, session::Present};
+use madang_proto::{Body, Cursor, Kind, Position, Topic, session::Present};
 use tokio::runtime::Handle;
 
-use crate::websocket::Message;
+use crate::{
+    hub::{Draft, Hub, PublishError},
+    websocket::Message,
+};
 
 use super::{
     Begin, Client, Command,
@@ -18,12 +21,19 @@ use super::{
 #[error("the client has gone")]
 pub struct Closed;
 
+/// A text message becomes a `Text` body, a binary one a `Binary` body.
 impl From<Message> for Body {
     fn from(message: Message) -> Self {
         match message {
             Message::Text(text) => Self::Text(text.into_bytes()),
             Message::Binary(bytes) => Self::Binary(bytes),
         }
+    }
+}
+
+impl From<Message> for Draft {
+    fn from(message: Message) -> Self {
+        Self::new(message)
     }
 }
 
@@ -46,6 +56,7 @@ impl From<Message> for Body {
 /// ```
 pub struct Socket {
     sender: Sender,
+    hub: Hub,
     request: Request<()>,
 }
 
@@ -75,6 +86,16 @@ impl Socket {
     pub fn join(&self, topic: &Topic) {
         let (topic, present) = (topic.clone(), Some(Present::default()));
         self.sender.client.command(Command::Join { topic, from: Cursor::Now, present });
+    }
+
+    /// Publishes to a topic, whether the client has joined it or not; one that has gets it too. See
+    /// [`Hub::publish`].
+    pub fn publish(
+        &self,
+        topic: &Topic,
+        draft: impl Into<Draft>,
+    ) -> Result<Position, PublishError> {
+        self.hub.publish(topic, draft)
     }
 
     /// Leaves a topic.
@@ -140,11 +161,11 @@ pub(crate) type Handler =
     Arc<dyn Fn(Socket) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Begins a session whose messages go to `handler`, on `runtime`.
-pub(crate) fn begin(handler: Handler, runtime: Handle, request: Request<()>) -> Begin {
+pub(crate) fn begin(handler: Handler, runtime: Handle, hub: Hub, request: Request<()>) -> Begin {
     Begin::Handler(Box::new(move |client| {
         let inbox = Arc::new(Inbox::default());
         let sender = Sender { client, inbox: Arc::clone(&inbox) };
-        let socket = Socket { sender, request };
+        let socket = Socket { sender, hub, request };
         // Not even the call is made here: what it does before its future is no worker's business.
         runtime.spawn(async move { handler(socket).await });
         Box::new(InboxSession(inbox))

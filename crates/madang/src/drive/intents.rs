@@ -47,6 +47,7 @@ impl Worker {
         }
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
+        tracing::debug!(session, peer = peer.map(tracing::field::display), "opened");
         let begun = match begin {
             Begin::Session(session) => session,
             Begin::Handler(begin) => {

@@ -47,7 +47,8 @@ impl Worker {
                     self.clients.hot[slot].flags.clear(Flags::PINGED);
                 }
             } else if pinged && silent >= ping_after.saturating_add(gone_after) {
-                tracing::debug!(slot, "a client did not answer a ping");
+                let session = self.clients.cold[slot].as_deref().map(|cold| cold.id);
+                tracing::debug!(session, "a client did not answer a ping");
                 self.cut(slot);
             } else if !pinged && silent >= ping_after {
                 self.ping(slot);
@@ -102,7 +103,9 @@ impl Worker {
     /// Ends a client that does not read what it is sent.
     pub(super) fn disconnect_slow(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        tracing::info!(session = cold.id, "M503: slow consumer disconnected");
+        let peer = self.clients.hot[slot].socket.as_ref().and_then(|to| to.peer_addr().ok());
+        let peer = peer.map(tracing::field::display);
+        tracing::info!(session = cold.id, peer, "M503: slow consumer disconnected");
         self.clients.hot[slot].outbox.abandon();
         self.begin_close(slot, &mut cold, CloseCode::POLICY_VIOLATION.as_u16(), SLOW_CONSUMER);
         // It may come back and resume, like one that was cut.

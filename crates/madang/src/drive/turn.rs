@@ -148,7 +148,8 @@ impl Worker {
                 }
             }
             Event::Closed(closed) => {
-                tracing::debug!(code = closed.code.as_u16(), reason = %closed.reason, by = ?closed.by, "closed");
+                let (session, code) = (cold.id, closed.code.as_u16());
+                tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");
                 let farewell = match closed.by {
                     ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
                     _ => Farewell::Cut,

@@ -24,8 +24,28 @@ pub struct Draft {
 
 impl Draft {
     /// A payload and nothing else.
-    pub fn new(body: Body) -> Self {
-        Self { event: None, body, headers: None, publisher: None }
+    pub fn new(body: impl Into<Body>) -> Self {
+        Self { event: None, body: body.into(), headers: None, publisher: None }
+    }
+}
+
+impl From<Body> for Draft {
+    fn from(body: Body) -> Self {
+        Self::new(body)
+    }
+}
+
+/// A text.
+impl From<String> for Draft {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+/// A text.
+impl From<&str> for Draft {
+    fn from(text: &str) -> Self {
+        Self::new(text)
     }
 }
 

@@ -123,21 +123,22 @@ impl Hub {
     /// Publishes to a topic and returns the publication's place in it.
     ///
     /// May be called from any thread and any runtime; it waits for nothing but short locks.
-    pub fn publish(&self, topic: &Topic, draft: Draft) -> Result<Position, PublishError> {
-        let hub = &*self.0;
-        let id = hub.with(topic, |_, state, now| {
-            state.touch(now);
-            let published = state.publish(draft, hub.clock.wall(now), now, &hub.budget);
-            if let Some(broker) = &hub.broker {
-                broker.publish(&published);
-            }
-            published.publication().id
-        });
-        if let Some(broker) = &hub.broker {
-            broker.flush();
-        }
-        hub.keep_budget();
-        id.map_err(|Full| PublishError::TooManyTopics)
+    ///
+    /// ```
+    /// use madang::{hub::{Draft, Hub, HubConfig}, proto::Topic};
+    ///
+    /// let hub = Hub::new(HubConfig::default());
+    /// let kitchen = Topic::new("kitchen")?;
+    /// hub.publish(&kitchen, "The soup is ready.")?;
+    /// hub.publish(&kitchen, Draft { event: Some("bell".into()), ..Draft::new("ding") })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn publish(
+        &self,
+        topic: &Topic,
+        draft: impl Into<Draft>,
+    ) -> Result<Position, PublishError> {
+        self.0.publish(topic, draft.into())
     }
 
     /// Attaches a receiver: one for each worker, or for a user's task.
@@ -228,6 +229,22 @@ impl Inner {
             endpoints: AtomicUsize::new(0),
             endpoints_made: AtomicU64::new(0),
         }
+    }
+
+    fn publish(&self, topic: &Topic, draft: Draft) -> Result<Position, PublishError> {
+        let id = self.with(topic, |_, state, now| {
+            state.touch(now);
+            let published = state.publish(draft, self.clock.wall(now), now, &self.budget);
+            if let Some(broker) = &self.broker {
+                broker.publish(&published);
+            }
+            published.publication().id
+        });
+        if let Some(broker) = &self.broker {
+            broker.flush();
+        }
+        self.keep_budget();
+        id.map_err(|Full| PublishError::TooManyTopics)
     }
 
     /// Does something under the lock of a topic, which is made if there is none.

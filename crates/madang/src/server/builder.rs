@@ -12,6 +12,7 @@ use super::{
     pages::Pages,
     route::{Door, Routes},
     running::{self, Running},
+    seldom::Seldom,
 };
 use crate::{
     Error,
@@ -241,7 +242,9 @@ impl Server {
             routes.exact(
                 path,
                 match handled {
-                    Handled::Handler(handler) => Door::Handler(handler, Handle::current()),
+                    Handled::Handler(handler) => {
+                        Door::Handler(handler, Handle::current(), self.hub.clone())
+                    }
                     Handled::Inline(handler) => Door::Inline(handler),
                 },
             );
@@ -254,6 +257,7 @@ impl Server {
             preference: self.preference,
             deflate: self.drive.deflate,
             gate,
+            turned_away: Seldom::default(),
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {
@@ -265,9 +269,10 @@ impl Server {
     /// Starts the server and runs it until SIGTERM or SIGINT, or until a worker dies; then clients are told with 1001, and
     /// it returns when they have gone, after 5 s at the latest.
     pub async fn run(self) -> Result<(), Error> {
+        let stop = running::stop_signal()?;
         let running = self.start()?;
         tokio::select! {
-            stopped = running::stop_signal() => stopped?,
+            () = stop => {}
             () = running.failed() => {}
         }
         running.shutdown(Duration::from_secs(5)).await

@@ -21,6 +21,11 @@ impl Gate {
         Arc::new(Self { open: AtomicUsize::new(0), limit })
     }
 
+    /// How many may be open.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// `None` when there are as many as may be.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Pass> {
         let pass = Pass(Arc::clone(self));

@@ -1,6 +1,12 @@
 //! Taking connections, and answering plain HTTP on them.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -18,7 +24,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{gate::Gate, pages::Pages, route::Routes, upgrade::upgrade};
+use super::{gate::Gate, pages::Pages, route::Routes, seldom::Seldom, upgrade::upgrade};
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
 /// What every connection of a server meets.
@@ -30,6 +36,7 @@ pub(super) struct Site {
     pub(super) preference: Preference,
     pub(super) deflate: deflate::Settings,
     pub(super) gate: Arc<Gate>,
+    pub(super) turned_away: Seldom,
 }
 
 /// One connection, as its requests see it.
@@ -103,6 +110,7 @@ pub(super) async fn accept(
     worker: WorkerHandle,
     mut stop: watch::Receiver<bool>,
 ) {
+    let failures = Seldom::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -112,7 +120,9 @@ pub(super) async fn accept(
             Ok((stream, peer)) => take(stream, peer, &site, &worker, &stop),
             Err(error) => {
                 // A client that left the queue is nothing; no descriptor left is a matter of time.
-                tracing::warn!(%error, "cannot take a connection");
+                if failures.is_due(Instant::now()) {
+                    tracing::warn!(%error, "cannot take a connection");
+                }
                 sleep(Duration::from_millis(20)).await;
             }
         }
@@ -127,6 +137,11 @@ fn take(
     stop: &watch::Receiver<bool>,
 ) {
     let Some(pass) = site.gate.enter() else {
+        tracing::debug!(%peer, "turned away a connection");
+        if site.turned_away.is_due(Instant::now()) {
+            let limit = site.gate.limit();
+            tracing::warn!(limit, %peer, "M501: as many connections as may be; more are turned away");
+        }
         tokio::spawn(turn_away(stream));
         return;
     };
@@ -190,14 +205,14 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
     if let Some(found) = visit.site.routes.find(&path) {
         return upgrade(visit, &found, request);
     }
-    if path == "/healthz" {
-        return plain(StatusCode::OK, "ok\n".into());
-    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response =
             plain(StatusCode::METHOD_NOT_ALLOWED, "Pages are read with GET or HEAD.\n".into());
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
+    }
+    if path == "/healthz" {
+        return plain(StatusCode::OK, "ok\n".into());
     }
     visit.site.pages.answer(request.map(|_| ())).await
 }
@@ -209,8 +224,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 async fn turn_away(mut stream: TcpStream) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 69\r\n\r\n\
-        M501: this server has as many connections as it may. Try again later.";
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 70\r\n\r\n\
+        M501: this server has as many connections as it may. Try again later.\n";
     drop(
         timeout(FAREWELL, async {
             stream.write_all(ANSWER).await?;

@@ -8,6 +8,7 @@ mod owner;
 mod pages;
 mod route;
 mod running;
+mod seldom;
 mod upgrade;
 
 pub use builder::Server;

@@ -15,7 +15,8 @@ pub(super) fn of_port(port: u16) -> Option<String> {
         let has_it = has_descriptor(&process.path(), &link);
         has_it.then(|| {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            format!("{} (pid {pid})", name.trim())
+            let this = if pid == std::process::id() { "this program itself, " } else { "" };
+            format!("{this}{} (pid {pid})", name.trim())
         })
     })
 }

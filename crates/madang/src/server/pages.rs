@@ -58,8 +58,7 @@ impl Pages {
             // Its error type has no value: what goes wrong is an answer.
             let Ok(response) = folder.clone().call(request).await;
             if response.status() != StatusCode::NOT_FOUND {
-                let response = response.map(Body::new);
-                return with_nosniff(response);
+                return with_nosniff(with_charset(response.map(Body::new)));
             }
         }
         match self.embedded.iter().find(|page| page.path == path) {
@@ -96,6 +95,19 @@ impl Page {
         }
         with_nosniff(response)
     }
+}
+
+/// Text files without a word on their encoding are taken for Latin by browsers; here they are UTF-8.
+fn with_charset(mut response: Response<Body>) -> Response<Body> {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if let Some(kind) = kind
+        && kind.starts_with("text/")
+        && !kind.contains("charset")
+        && let Ok(kind) = HeaderValue::from_str(&format!("{kind}; charset=utf-8"))
+    {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    }
+    response
 }
 
 fn with_nosniff(mut response: Response<Body>) -> Response<Body> {

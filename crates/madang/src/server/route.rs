@@ -7,14 +7,17 @@ use madang_proto::{Mount, Opening, Protocol, session::Refusal};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 
-use crate::app::{self, Begin, Handler, Inline, InlineHandler};
+use crate::{
+    app::{self, Begin, Handler, Inline, InlineHandler},
+    hub::Hub,
+};
 
 /// A WebSocket's way in.
 #[derive(Clone)]
 pub(super) enum Door {
     /// A protocol, by its place in the server's list.
     Protocol(u8, &'static Protocol),
-    Handler(Handler, Handle),
+    Handler(Handler, Handle, Hub),
     Inline(InlineHandler),
 }
 
@@ -30,8 +33,9 @@ impl Door {
                 let query = request.uri().query().unwrap_or_default();
                 (protocol.open)(&Opening { segment, query }).map(Begin::Session)
             }
-            Self::Handler(handler, runtime) => {
-                Ok(app::begin(Arc::clone(handler), runtime.clone(), request.clone()))
+            Self::Handler(handler, runtime, hub) => {
+                let handler = Arc::clone(handler);
+                Ok(app::begin(handler, runtime.clone(), hub.clone(), request.clone()))
             }
             Self::Inline(handler) => Ok(Begin::Session(Box::new(Inline(Arc::clone(handler))))),
         }

@@ -159,13 +159,16 @@ fn work(plan: Plan) -> io::Result<()> {
     result
 }
 
-/// Returns when the process is asked to stop, by SIGTERM or SIGINT.
-pub async fn stop_signal() -> io::Result<()> {
+/// Completes when the process is asked to stop, by SIGTERM or SIGINT. From the call on, and not only
+/// from the first poll, these signals no longer end the process by themselves. To be called within
+/// a tokio runtime.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -39,7 +39,15 @@ pub(super) fn upgrade(
         }
         Err(response) => {
             let status = response.status().as_u16();
-            tracing::debug!(status, peer = ?visit.peer, path = request.uri().path(), "refused a WebSocket");
+            let peer = visit.peer.map(tracing::field::display);
+            let path = request.uri().path();
+            if response.status() == StatusCode::FORBIDDEN {
+                // Browsers do not show the answer, so the log is where to learn of it.
+                let origin = request.headers().get(header::ORIGIN);
+                tracing::info!(peer, path, ?origin, "refused the page of another origin");
+            } else {
+                tracing::debug!(status, peer, path, "refused a WebSocket");
+            }
             *response
         }
     }

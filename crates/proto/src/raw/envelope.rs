@@ -23,6 +23,9 @@ pub(super) fn publication(publication: &Publication) -> Rendered {
     if let Some(user) = &publication.publisher {
         head.string("user", user);
     }
+    if let Some(headers) = &publication.headers {
+        head.strings_by_name("headers", headers);
+    }
     head.number("time", publication.time);
     let head = head.end();
     let Body::Binary(body) = &publication.body else {
@@ -102,6 +105,20 @@ impl Object {
     fn strings(&mut self, key: &str, values: &[&str]) {
         self.key(key);
         self.value(values);
+    }
+
+    fn strings_by_name(&mut self, key: &str, pairs: &[(Box<str>, Box<str>)]) {
+        self.key(key);
+        self.0.push(b'{');
+        for (at, (name, value)) in pairs.iter().enumerate() {
+            if at > 0 {
+                self.0.push(b',');
+            }
+            self.value(name);
+            self.0.push(b':');
+            self.value(value);
+        }
+        self.0.push(b'}');
     }
 
     fn number(&mut self, key: &str, value: u64) {

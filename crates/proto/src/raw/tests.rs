@@ -140,6 +140,16 @@ fn bodies_are_rendered_by_kind_and_form() {
 }
 
 #[test]
+fn the_envelope_carries_the_headers_of_the_sender() {
+    let mut text = publication(Body::Text("a".into()));
+    text.headers = Some([("x-\"k\"".into(), "1".into()), ("b".into(), "2".into())].into());
+    let rendered = render(ENVELOPE, &text);
+    let json: serde_json::Value = serde_json::from_slice(&rendered.segments[0]).unwrap();
+    assert_eq!(json["headers"], serde_json::json!({ "x-\"k\"": "1", "b": "2" }));
+    assert_eq!(json["time"], 5);
+}
+
+#[test]
 fn a_binary_body_in_the_envelope_is_a_head_and_bytes() {
     let rendered = render(ENVELOPE, &publication(Body::Binary(vec![1, 2, 3].into())));
     let all: Vec<u8> = rendered.segments.concat();
