@@ -146,7 +146,10 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
         let running = build(serve)?.start().map_err(explain)?;
         greet(&running);
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = running.failed() => tracing::error!("a worker died; the server ends"),
+        }
         let again = madang::stop_signal().map_err(|error| explain(error.into()))?;
         tracing::info!("stopping: clients are told to go; once more to stop at once");
         tokio::select! {

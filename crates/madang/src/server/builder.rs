@@ -266,8 +266,8 @@ impl Server {
         running::start(&addresses, workers, &site, self.drive, &protocols.into(), &self.hub)
     }
 
-    /// Starts the server and runs it until SIGTERM or SIGINT, or until a worker dies; then clients are told with 1001, and
-    /// it returns when they have gone, after 5 s at the latest.
+    /// Starts the server and runs it until SIGTERM or SIGINT, or until a worker dies; then clients
+    /// are told with 1001, and it returns when they have gone, after 5 s at the latest.
     pub async fn run(self) -> Result<(), Error> {
         let stop = running::stop_signal()?;
         let running = self.start()?;
