@@ -34,7 +34,7 @@
 //! A server has threads of its own, one for each core; handlers run on the tokio runtime that starts it.
 //!
 //! Features: `tls` (on by default) is `wss://` in the client; `axum` makes
-//! [`websocket::Upgrade`] an extractor of axum 0.8.
+//! `websocket::Upgrade` an extractor of axum 0.8.
 
 mod app;
 pub mod broker;
