@@ -254,10 +254,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 }
             };
             match parsed {
-                Parsed::Event(event) => return Some(event),
+                Parsed::Event(event) => {
+                    self.answer(&event);
+                    return Some(event);
+                }
                 Parsed::Closed(closed) => self.end(closed),
             }
         }
+    }
+
+    /// Puts the answer to a ping in front of whatever the program sends from now on.
+    // RFC 6455 §5.5.3: of pings that wait, the newest may be answered alone. `conn` sees to that while
+    // it keeps its pongs, which is while the socket takes nothing; and so a peer that pings and does
+    // not read makes nothing grow.
+    fn answer(&mut self, event: &Event) {
+        let due = match event {
+            Event::Ping(_) => !self.blocked,
+            Event::Message(_) => self.blocked && self.output.len() < HIGH_WATER,
+            Event::Pong(_) => false,
+        };
+        if due && self.broken.is_none() {
+            self.transmit();
+        }
+    }
+
+    /// Takes from `conn` what leaves by itself.
+    fn transmit(&mut self) {
+        let conn = &mut self.conn;
+        let _ = self.output.append(|out| conn.poll_transmit(out));
     }
 
     fn end(&mut self, closed: Closed) {
@@ -314,11 +338,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Ready(Err(error.clone()));
         }
         loop {
-            // RFC 6455 §5.5.3: of pings that wait, the newest may be answered alone. `conn` sees to
-            // that as long as it keeps its pongs, which is while the socket takes nothing.
             if !self.blocked {
-                let conn = &mut self.conn;
-                let _ = self.output.append(|out| conn.poll_transmit(out));
+                self.transmit();
             }
             if self.output.len() == 0 {
                 break;
