@@ -10,6 +10,7 @@ mod drive;
 mod error;
 pub mod hub;
 mod server;
+mod sync;
 pub mod websocket;
 
 pub use app::{Closed, Reply, Sender, Socket};
