@@ -42,6 +42,7 @@ mod drive;
 mod error;
 pub mod hub;
 mod server;
+mod sync;
 pub mod websocket;
 
 pub use app::{Closed, Reply, Sender, Socket};

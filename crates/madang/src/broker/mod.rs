@@ -20,8 +20,6 @@ use std::{
 
 use madang_proto::{Publication, Topic};
 
-use crate::hub::{Inner, Published};
-
 /// All brokers.
 pub const BROKERS: &[&BrokerKind] = &[&memory::BROKER];
 
@@ -55,7 +53,7 @@ pub trait Broker: Send + Sync {
     ///
     /// Called under the topic's lock, so in the topic's order: it must only queue, never wait and
     /// never call a hub.
-    fn publish(&self, published: &Arc<Published>);
+    fn publish(&self, publication: &Publication);
 
     /// Called after [`publish`](Self::publish), by the same thread, when the lock is given back.
     fn flush(&self) {}
@@ -95,13 +93,20 @@ pub enum BrokerError {
     InUse,
 }
 
+/// Who takes what comes in: the hub, which stands above its broker.
+pub(crate) trait Receive: Send + Sync {
+    /// See [`Inbox::deliver`].
+    fn receive(&self, publication: Publication);
+}
+
 /// Where publications of other nodes come in.
 #[derive(Clone)]
-pub struct Inbox(Weak<Inner>);
+pub struct Inbox(Weak<dyn Receive>);
 
 impl Inbox {
-    pub(crate) fn new(hub: &Arc<Inner>) -> Self {
-        Self(Arc::downgrade(hub))
+    /// The broker keeps no hub alive: the reference is weak.
+    pub(crate) fn new(hub: Weak<dyn Receive>) -> Self {
+        Self(hub)
     }
 
     /// Hands a publication to the topic's members on this node.
@@ -111,7 +116,7 @@ impl Inbox {
     /// [`Broker::publish`] takes.
     pub fn deliver(&self, publication: Publication) {
         if let Some(hub) = self.0.upgrade() {
-            hub.deliver(publication);
+            hub.receive(publication);
         }
     }
 }

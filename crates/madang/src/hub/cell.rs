@@ -11,8 +11,8 @@ use super::{
     history::{Budget, Ring},
     presence::{Roster, Session},
     seats::{Removed, Seats},
-    sync::Mutex,
 };
+use crate::sync::Mutex;
 
 /// A topic as the map of the hub knows it.
 #[derive(Debug)]

@@ -9,11 +9,10 @@ use std::{
 use madang_proto::{Cursor, Topic, session::Farewell};
 
 use super::{
-    Attendance, Hub, Join, JoinError, Joined, MAX_KEY, MAX_LISTED, MAX_NAME, Post,
-    cell::Cell,
+    Attendance, Hub, Join, JoinError, Joined, MAX_KEY, MAX_LISTED, MAX_NAME, Post, cell::Cell,
     seats::Removed,
-    sync::{Mutex, Ordering, Seed},
 };
+use crate::sync::{Mutex, Ordering, Seed};
 
 /// A worker's, or a user task's, way into the hub.
 ///

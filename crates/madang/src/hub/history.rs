@@ -2,10 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{
-    Limits, Published,
-    sync::{AtomicU64, Ordering},
-};
+use super::{Limits, Published};
+use crate::sync::{AtomicU64, Ordering};
 
 /// What a topic takes while it exists only for its history, besides its publications.
 const TOPIC_WEIGHT: u64 = 600;

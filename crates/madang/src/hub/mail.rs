@@ -6,10 +6,8 @@ use bytes::Bytes;
 use madang_proto::{PresenceChange, Publication};
 use smallvec::SmallVec;
 
-use super::{
-    history::Budget,
-    sync::{AtomicU64, Mutex, Ordering},
-};
+use super::history::Budget;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// A number for one incarnation of a topic, unique in the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

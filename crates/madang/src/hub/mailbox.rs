@@ -2,7 +2,7 @@
 
 use std::{fmt, mem};
 
-use super::sync::Mutex;
+use crate::sync::Mutex;
 
 /// A first-in-first-out queue with many writers and one reader.
 ///

@@ -55,12 +55,15 @@ mod member;
 mod presence;
 mod seats;
 mod shards;
-pub(crate) mod sync;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use madang_proto::{Cursor, Position, Presence, Publication, Topic};
 
@@ -80,16 +83,18 @@ use self::{
     clock::Clock,
     history::Budget,
     shards::{Full, Shards, Stale},
-    sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering},
     upkeep::{Deadlines, Histories},
 };
-use crate::broker::{Broker, BrokerError, Inbox};
+use crate::{
+    broker::{Broker, BrokerError, Inbox, Receive},
+    sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering},
+};
 
 /// The topics of this node. Cloning counts a reference.
 #[derive(Clone)]
 pub struct Hub(Arc<Inner>);
 
-pub(crate) struct Inner {
+struct Inner {
     config: HubConfig,
     shards: Shards,
     clock: Clock,
@@ -115,7 +120,8 @@ impl Hub {
         let hub = Inner::new(config, Some(broker));
         let hub = Self(Arc::new(hub));
         if let Some(broker) = &hub.0.broker {
-            broker.start(Inbox::new(&hub.0))?;
+            let inner: Weak<Inner> = Arc::downgrade(&hub.0);
+            broker.start(Inbox::new(inner))?;
         }
         Ok(hub)
     }
@@ -236,7 +242,7 @@ impl Inner {
             state.touch(now);
             let published = state.publish(draft, self.clock.wall(now), now, &self.budget);
             if let Some(broker) = &self.broker {
-                broker.publish(&published);
+                broker.publish(published.publication());
             }
             published.publication().id
         });
@@ -300,9 +306,11 @@ impl Inner {
     fn away_until(&self, now: u64) -> u64 {
         now.saturating_add(clock::millis(self.config.presence_grace))
     }
+}
 
+impl Receive for Inner {
     /// Takes a publication of another node.
-    pub(crate) fn deliver(&self, publication: Publication) {
+    fn receive(&self, publication: Publication) {
         let Some(cell) = self.shards.find(&publication.topic) else { return };
         let mut state = cell.state.lock();
         if state.dead {

@@ -8,7 +8,8 @@ use std::{
 use madang_proto::{Presence, session::Farewell};
 use rustc_hash::FxHashMap;
 
-use super::{Attendance, sync::Seed};
+use super::Attendance;
+use crate::sync::Seed;
 
 /// A member, by its endpoint's number and its own.
 pub(super) type Session = (u64, u64);

@@ -5,12 +5,11 @@ use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 use madang_proto::{Position, Topic};
 use rustc_hash::FxBuildHasher;
 
-use super::{
-    HistoryConfig, TopicKey,
-    cell::Cell,
+use super::{HistoryConfig, TopicKey, cell::Cell};
+use crate::{
+    broker::Broker,
     sync::{AtomicU64, AtomicUsize, Mutex, Ordering, Seed},
 };
-use crate::broker::Broker;
 
 /// All topics, in 64 maps with a lock each.
 pub(super) struct Shards {

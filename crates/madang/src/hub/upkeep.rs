@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use super::{
     Inner, TopicKey,
     cell::{Cell, State},
-    sync::Ordering,
 };
+use crate::sync::Ordering;
 
 /// Topics with somebody who was cut off, by when to look at them.
 pub(super) type Deadlines = BTreeMap<(u64, TopicKey), Arc<Cell>>;

@@ -16,10 +16,7 @@ use std::{
 use madang_proto::{Publication, Topic};
 
 use super::{Broker, BrokerError, BrokerKind, Health, Inbox};
-use crate::hub::{
-    Published,
-    sync::{AtomicU64, Mutex, Ordering, Seed},
-};
+use crate::sync::{AtomicU64, Mutex, Ordering, Seed};
 
 /// `memory:` is a broker of its own; `memory:NAME` is shared by all in the process who say so.
 pub const BROKER: BrokerKind = BrokerKind {
@@ -119,8 +116,7 @@ impl Broker for Connection {
         self.node.inbox.set(inbox).map_err(|_| BrokerError::InUse)
     }
 
-    fn publish(&self, published: &Arc<Published>) {
-        let publication = published.publication();
+    fn publish(&self, publication: &Publication) {
         let wanted = self.bus.wanted.lock();
         let Some(nodes) = wanted.get(&publication.topic) else { return };
         for node in nodes.iter().filter(|node| node.id != self.node.id) {

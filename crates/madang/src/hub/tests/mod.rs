@@ -5,6 +5,8 @@ mod budget;
 #[cfg(not(feature = "shuttle"))]
 mod delivery;
 #[cfg(not(feature = "shuttle"))]
+mod nodes;
+#[cfg(not(feature = "shuttle"))]
 mod presence;
 #[cfg(feature = "shuttle")]
 mod schedules;

@@ -1,4 +1,5 @@
-//! The locks and atomics of the hub: `parking_lot`'s and std's, or shuttle's in its tests.
+//! The locks and atomics of the hub and the broker: `parking_lot`'s and std's, or shuttle's in their
+//! random schedules.
 //!
 //! Shuttle's primitives hand every step to a scheduler that tries random interleavings. Only
 //! `cargo test -p madang --features shuttle shuttle_` has them; no other build does.
