@@ -1,6 +1,9 @@
 //! From the mailbox to the outboxes.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use madang_proto::{Form, Rendered};
@@ -19,16 +22,23 @@ use crate::hub::{self, FormKey, Published, Told};
 /// Mail of so many bytes leaves before more is looked at, so that what piles up for a client is
 /// seen, and bounded, by its outbox. An empty message counts too.
 const FLUSH_AT: usize = 256 * 1024;
+/// After so long the rest of the mail waits for the next turn, and HTTP has its go.
+const LONGEST: Duration = Duration::from_millis(10);
 
 impl Worker {
-    /// Empties the mailbox. Neighbouring publications of one topic leave as one run; the order of
+    /// Delivers what the mailbox holds, as far as the time goes. Neighbouring publications of one topic leave as one run; the order of
     /// everything else is kept as it came.
     pub(super) fn deliver_mail(&mut self) {
-        let mut mail = std::mem::take(&mut self.mail);
         let mut run = std::mem::take(&mut self.run);
-        self.handle.take_mail(&mut mail);
+        if self.mail.is_empty() {
+            // Neither way allocates: the two buffers serve in turn.
+            let mut mail = Vec::from(std::mem::take(&mut self.mail));
+            self.handle.take_mail(&mut mail);
+            self.mail = mail.into();
+        }
+        let begun = self.now;
         let mut bytes = 0;
-        for item in mail.drain(..) {
+        while let Some(item) = self.mail.pop_front() {
             bytes += item.weight();
             match item {
                 Mail::Hub(hub::Mail::Published(published)) => {
@@ -50,13 +60,15 @@ impl Worker {
                 self.flush_dirty();
                 self.handle.delivered(bytes);
                 bytes = 0;
+                if Instant::now().duration_since(begun) >= LONGEST {
+                    break;
+                }
             }
         }
         self.deliver(&mut run);
         if bytes > 0 {
             self.handle.delivered(bytes);
         }
-        self.mail = mail;
         self.run = run;
     }
 

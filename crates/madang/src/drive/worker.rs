@@ -1,6 +1,7 @@
 //! A worker and its loop.
 
 use std::{
+    collections::VecDeque,
     future::{Future as _, poll_fn},
     io,
     pin::Pin,
@@ -66,7 +67,8 @@ pub(crate) struct Worker {
     /// Pongs and close frames on their way to an outbox.
     pub(super) scratch: Vec<u8>,
     pub(super) out: Out,
-    pub(super) mail: Vec<Mail>,
+    /// What was taken from the mailbox and is not delivered yet.
+    pub(super) mail: VecDeque<Mail>,
     pub(super) run: Vec<Arc<Published>>,
     ready: Vec<Ready>,
     /// How many of `ready` were served.
@@ -118,7 +120,7 @@ impl Worker {
             buffer: vec![0; BUFFER],
             scratch: Vec::new(),
             out: Out::default(),
-            mail: Vec::new(),
+            mail: VecDeque::new(),
             run: Vec::new(),
             ready: Vec::with_capacity(Poller::MAX_EVENTS),
             served: 0,
@@ -174,7 +176,8 @@ impl Worker {
     /// still wait for.
     fn has_left(&self) -> bool {
         self.leaving.is_some_and(|until| {
-            self.clients.len() == 0 && (!self.handle.has_visitors() || self.now >= until)
+            let nobody = self.clients.len() == 0 && self.mail.is_empty();
+            nobody && (!self.handle.has_visitors() || self.now >= until)
         })
     }
 
@@ -198,6 +201,17 @@ impl Worker {
     fn turn(&mut self) -> io::Result<bool> {
         self.handle.begin_turn();
         self.now = Instant::now();
+        // Nothing more is read before the mail is out that the last turn had no time for.
+        let mut more = !self.mail.is_empty() || self.serve_ready()?;
+        self.deliver_mail();
+        self.flush_dirty();
+        self.clients.free_places();
+        more |= !self.mail.is_empty();
+        Ok(self.handle.end_turn() || more)
+    }
+
+    /// Reads from the sockets that are ready, up to a turn's share; true when more waits.
+    fn serve_ready(&mut self) -> io::Result<bool> {
         // Those that the last turn did not come to go first: asked anew, the poller would begin with
         // the same sockets as then, and two that never run dry would be the only ones served.
         if self.served == self.ready.len() {
@@ -215,11 +229,7 @@ impl Worker {
             more |= read == self.buffer.len();
             received += read;
         }
-        more |= self.served < self.ready.len();
-        self.deliver_mail();
-        self.flush_dirty();
-        self.clients.free_places();
-        Ok(self.handle.end_turn() || more)
+        Ok(more || self.served < self.ready.len())
     }
 
     /// The worker's clock in whole seconds.

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
+    time::Duration,
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -63,7 +64,15 @@ pub(super) struct Listeners {
 const BACKLOG: i32 = 65_535;
 
 /// Listens on `text` with `workers` sockets. The kernel spreads new connections over them.
-pub(super) fn listen(text: &str, workers: usize) -> Result<Listeners, ListenError> {
+///
+/// A connection whose peer takes nothing for `stall` while something waits for it is ended by the
+/// kernel (RFC 5482; Linux counts a closed window too). Nothing else ends one that asks for a page
+/// and never reads it.
+pub(super) fn listen(
+    text: &str,
+    workers: usize,
+    stall: Duration,
+) -> Result<Listeners, ListenError> {
     let bad = || ListenError::BadAddress(text.to_owned());
     let asked = text.to_socket_addrs().map_err(|_| bad())?.next().ok_or_else(bad)?;
     // With `SO_REUSEPORT` alone, a second server of the same user would join the first one's port
@@ -73,7 +82,12 @@ pub(super) fn listen(text: &str, workers: usize) -> Result<Listeners, ListenErro
         .map_err(|error| explain(asked, error))?;
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
-        sockets.push(bind(address, true).map_err(|error| explain(address, error))?);
+        let socket = bind(address, true).map_err(|error| explain(address, error))?;
+        // What is set on a listener holds for those that it takes.
+        let millis = i32::try_from(stall.as_millis()).map_or(i32::MAX as u32, i32::cast_unsigned);
+        rustix::net::sockopt::set_tcp_user_timeout(&socket, millis)
+            .map_err(|error| explain(address, error.into()))?;
+        sockets.push(socket);
     }
     Ok(Listeners { address, sockets })
 }
@@ -125,10 +139,28 @@ pub fn lan_addresses() -> Vec<IpAddr> {
 mod tests {
     use super::*;
 
+    const STALL: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_peer_that_never_reads_is_cut() {
+        use std::{io::Write as _, net::TcpStream};
+        let listeners = listen("127.0.0.1:0", 1, STALL).unwrap();
+        let silent = TcpStream::connect(listeners.address).unwrap();
+        let (mut stream, _) = listeners.sockets[0].accept().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        let error = loop {
+            if let Err(error) = stream.write_all(&[0; 65_536]) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(silent);
+    }
+
     #[test]
     fn a_taken_port_is_named_with_its_owner_and_the_next_free_one() {
-        let first = listen("127.0.0.1:0", 2).unwrap();
-        let error = listen(&first.address.to_string(), 1).unwrap_err();
+        let first = listen("127.0.0.1:0", 2, STALL).unwrap();
+        let error = listen(&first.address.to_string(), 1, STALL).unwrap_err();
         let ListenError::Taken { address, owner, free } = &error else { panic!("{error}") };
         assert_eq!(*address, first.address);
         assert!(owner.as_deref().unwrap().contains(&std::process::id().to_string()), "{error}");
@@ -138,9 +170,9 @@ mod tests {
     #[test]
     fn what_is_no_address_is_told_what_one_looks_like() {
         for text in ["", "8000", "127.0.0.1", "127.0.0.1:99999", "::1:x"] {
-            let error = listen(text, 1).unwrap_err().to_string();
+            let error = listen(text, 1, STALL).unwrap_err().to_string();
             assert!(error.contains("127.0.0.1:8000"), "{error}");
         }
-        assert!(matches!(listen("192.0.2.1:8000", 1), Err(ListenError::NotOurs(_))));
+        assert!(matches!(listen("192.0.2.1:8000", 1, STALL), Err(ListenError::NotOurs(_))));
     }
 }

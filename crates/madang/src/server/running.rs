@@ -89,6 +89,9 @@ struct Plan {
     peers: Arc<[WorkerHandle]>,
 }
 
+/// How long, at least, a peer may take nothing of what waits for it.
+const MIN_STALL: Duration = Duration::from_secs(30);
+
 pub(super) fn start(
     addresses: &[String],
     workers: usize,
@@ -98,8 +101,10 @@ pub(super) fn start(
     hub: &Hub,
 ) -> Result<Running, Error> {
     let mut listeners = Vec::new();
+    // A WebSocket's own limit comes first.
+    let stall = MIN_STALL.max(drive.outbox.max_stall.saturating_mul(2));
     for address in addresses {
-        listeners.push(listen::listen(address, workers)?);
+        listeners.push(listen::listen(address, workers, stall)?);
     }
     let (stop, stopped) = watch::channel(false);
     let mut started = Vec::with_capacity(workers);

@@ -97,7 +97,7 @@ async fn a_panic_costs_its_own_client_and_nobody_else() {
 async fn a_handler_that_sends_without_end_loses_its_client() {
     let (sender, mut ended) = mpsc::unbounded_channel();
     let mut limits = OutboxLimits::default();
-    limits.max_stall = Duration::from_secs(3_600);
+    limits.max_stall = Duration::MAX;
     let server =
         Server::new().workers(1).outbox(limits).websocket("/", move |mut socket: Socket| {
             let sender = sender.clone();
