@@ -149,7 +149,7 @@ mod tests {
         let (mut stream, _) = listeners.sockets[0].accept().unwrap();
         stream.set_nonblocking(false).unwrap();
         let error = loop {
-            if let Err(error) = stream.write_all(&[0; 65_536]) {
+            if let Err(error) = stream.write_all(&[0; 8_192]) {
                 break error;
             }
         };

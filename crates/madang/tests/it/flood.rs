@@ -28,11 +28,14 @@ use super::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
+static CHUNK: &[u8] = &[0; 8_192];
 
 fn echo() -> Server {
     Server::new()
         .workers(1)
-        .inline("/echo", |reply, kind, bytes| reply.send(kind, bytes))
+        .inline("/echo", |reply, kind, bytes| {
+            reply.send(kind, bytes);
+        })
         .inline("/sink", |_, _, _| {})
 }
 
@@ -66,7 +69,9 @@ async fn floods_starve_nobody() {
         }
     }
     stop.store(true, Ordering::Relaxed);
-    floods.into_iter().for_each(|flood| flood.join().unwrap());
+    for flood in floods {
+        flood.join().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,14 +101,13 @@ async fn a_panic_costs_its_own_client_and_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_sends_without_end_loses_its_client() {
     let (sender, mut ended) = mpsc::unbounded_channel();
-    let mut limits = OutboxLimits::default();
-    limits.max_stall = Duration::MAX;
+    let limits = OutboxLimits { max_stall: Duration::MAX, ..OutboxLimits::default() };
     let server =
         Server::new().workers(1).outbox(limits).websocket("/", move |mut socket: Socket| {
             let sender = sender.clone();
             async move {
-                let chunk = Bytes::from_static(&[0; 65_536]);
-                for _ in 0..2_000 {
+                let chunk = Bytes::from_static(CHUNK);
+                for _ in 0..16_000 {
                     if socket.send(Message::Binary(chunk.clone())).is_err() {
                         break;
                     }
