@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let mut cx = Context::from_waker(&waker);
         let event = ready!(self.poll_turn(&mut cx));
         self.wakers.clear(side);
-        if event.is_none() {
+        if self.phase == Phase::Done {
             // The other half may wait for the end, or for room that will never be.
             self.wakers.wake_side(Side::Read);
             self.wakers.wake_side(Side::Write);
@@ -210,11 +210,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 return Poll::Ready(self.failure.take().map(Err));
             }
             // An error is remembered: what the peer sent before it is still to be read.
-            let waiting = self.output.len() > 0;
-            if self.poll_drain(cx).is_ready() && waiting {
-                self.wakers.wake_side(Side::Write);
-            }
+            let _ = self.poll_drain_for_both(cx);
             if self.poll_read(cx).is_ready() {
+                if let Some(event) = self.next_event() {
+                    return Poll::Ready(Some(Ok(event)));
+                }
+                // A peer that never stops sending must not keep a closing connection alive.
+                if !self.conn.is_open() {
+                    self.conn.handle_timeout(self.heard);
+                }
                 continue;
             }
             ready!(self.poll_alarm(cx));
@@ -285,13 +289,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     fn end(&mut self, closed: Closed) {
-        self.phase = match closed.by {
-            ClosedBy::Cut => {
-                self.output.clear();
-                Phase::Done
-            }
-            _ => Phase::Ending { deadline: now() + self.close_timeout, shut: false, eof: false },
-        };
         match closed.by {
             ClosedBy::Failure(error) => self.failure = Some(Error::Failed(error)),
             ClosedBy::Cut if !self.closing => {
@@ -299,7 +296,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             _ => {}
         }
+        if closed.by == ClosedBy::Cut {
+            self.finish(self.failure.clone().unwrap_or(Error::Closed));
+        } else {
+            let deadline = after(now(), self.close_timeout);
+            self.phase = Phase::Ending { deadline, shut: false, eof: false };
+        }
         self.closed = Some(closed);
+        // One that waits to send does so in vain.
+        self.wakers.wake_side(Side::Write);
     }
 
     /// Writes what is left, closes the byte stream and reads it to its end, so that the close frame
@@ -308,12 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let Phase::Ending { deadline, mut shut, mut eof } = self.phase else {
             return Poll::Ready(());
         };
-        let waiting = self.output.len() > 0;
-        let drained = self.poll_drain(cx).is_ready();
-        if drained && waiting {
-            self.wakers.wake_side(Side::Write);
-        }
-        while !eof {
+        let drained = self.poll_drain_for_both(cx).is_ready();
+        // Looked at between reads, too: a peer that never stops sending leaves the timer no turn.
+        while !eof && now() < deadline {
             match buffer::poll_read(&mut self.io, cx) {
                 Poll::Ready(Ok(bytes)) if !bytes.is_empty() => {}
                 Poll::Ready(_) => eof = true,
@@ -325,17 +327,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             shut = Pin::new(&mut self.io).poll_shutdown(cx).is_ready();
         }
         self.phase = Phase::Ending { deadline, shut, eof };
-        if !(shut && eof) {
+        if !(shut && eof) && now() < deadline {
             ready!(self.poll_until(deadline, cx));
         }
-        self.phase = Phase::Done;
+        self.finish(Error::Closed);
         Poll::Ready(())
+    }
+
+    /// Nothing is read or written from now on. Who waits for a write must not wait for ever, nor
+    /// believe that it was done.
+    fn finish(&mut self, error: Error) {
+        self.phase = Phase::Done;
+        if self.output.len() > 0 || self.unflushed {
+            self.output.clear();
+            self.unflushed = false;
+            self.broken.get_or_insert(error);
+        }
+    }
+
+    /// Writes everything, and tells the half that may wait for that.
+    fn poll_drain_for_both(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let waiting = self.output.len() > 0 || self.unflushed;
+        let drained = self.poll_drain(cx);
+        if drained.is_ready() && waiting {
+            self.wakers.wake_side(Side::Write);
+        }
+        drained
     }
 
     /// Writes everything, pongs and the close frame included.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &self.broken {
             return Poll::Ready(Err(error.clone()));
+        }
+        if self.phase == Phase::Done {
+            return Poll::Ready(Ok(()));
         }
         loop {
             if !self.blocked {
@@ -503,4 +529,10 @@ fn own(event: madang_ws::Event<'_>) -> Parsed {
 /// The clock of the runtime, which tests can stop.
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// `span` after `at`; a span that is no limit ends in thirty years.
+fn after(at: Instant, span: Duration) -> Instant {
+    const FAR: Duration = Duration::from_hours(30 * 365 * 24);
+    at + span.min(FAR)
 }

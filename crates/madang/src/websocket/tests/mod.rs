@@ -7,6 +7,8 @@ mod cancel;
 #[cfg(feature = "tls")]
 mod connect;
 mod foreign;
+mod hostile;
+mod pongs;
 mod socket;
 mod time;
 
