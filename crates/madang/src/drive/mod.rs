@@ -14,6 +14,7 @@
 //!
 //! A turn takes no more than it must, so that neither HTTP nor another client waits behind a flood.
 
+mod backlog;
 mod client;
 mod deliver;
 mod intents;

@@ -6,13 +6,14 @@
 //! without progress. Whole deliveries are dropped from it, never a part of one.
 
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+
+use super::backlog::{Backlog, MAX_SLICES, attempt};
 
 /// What becomes of a client that does not read what it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +56,8 @@ impl Default for OutboxLimits {
 /// Frames that were made once for every member that takes exactly these.
 #[derive(Debug)]
 pub(super) struct Run {
-    bytes: Bytes,
-    parts: Box<[Part]>,
+    pub(super) bytes: Bytes,
+    pub(super) parts: Box<[Part]>,
 }
 
 /// One delivery of a run: where it ends, and which topic and event it is of.
@@ -102,8 +103,9 @@ enum Pending {
     Backlog(Box<Backlog>),
 }
 
+/// What one turn queued, before anything was written.
 #[derive(Debug)]
-enum Piece {
+pub(super) enum Piece {
     Run(Arc<Run>),
     Replay(Bytes),
     Own(Vec<u8>),
@@ -245,8 +247,20 @@ impl Outbox {
             }
             return Ok(Flushed::Done);
         }
-        let mut backlog = Box::new(Backlog::new(pending, now));
+        let mut backlog = Box::new(Backlog::new(now));
+        let pieces = match pending {
+            Pending::Run(run) => vec![Piece::Run(run)],
+            Pending::Own(bytes) => vec![Piece::Own(bytes)],
+            Pending::Several(pieces) => pieces,
+            Pending::Empty | Pending::Backlog(_) => Vec::new(),
+        };
+        let were_too_many = pieces.len() > MAX_SLICES;
+        pieces.into_iter().for_each(|piece| backlog.add(piece));
         backlog.advance(written);
+        // Of more pieces than one call takes, the rest may still fit.
+        if were_too_many && backlog.flush(now, write)? == Flushed::Done {
+            return Ok(Flushed::Done);
+        }
         self.pending = Pending::Backlog(backlog);
         Ok(Flushed::Blocked)
     }
@@ -271,19 +285,6 @@ impl Piece {
     }
 }
 
-fn attempt(
-    write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    slices: &[IoSlice<'_>],
-) -> io::Result<usize> {
-    match write(slices) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        result => result,
-    }
-}
-
-/// The kernel takes at most 1,024 pieces a call; past some dozens, one more call costs less than
-/// the list.
-const MAX_SLICES: usize = 64;
 /// Pieces that come to no more than this are copied together and leave as one.
 const COPY_UP_TO: usize = 16 * 1024;
 
@@ -306,189 +307,6 @@ fn write_pieces(
     let slices: Vec<_> =
         pieces.iter().take(MAX_SLICES).map(|piece| IoSlice::new(piece.bytes())).collect();
     Ok((attempt(write, &slices)?, all))
-}
-
-/// What a short write left behind.
-#[derive(Debug)]
-struct Backlog {
-    entries: VecDeque<Entry>,
-    /// Bytes of the front entry that are with the kernel.
-    written: usize,
-    /// Bytes of all entries, less `written`.
-    bytes: usize,
-    /// The part of `bytes` that counts towards the limit.
-    counted: usize,
-    /// The client's own frames that came after the last entry.
-    tail: Vec<u8>,
-    /// When the socket last took something.
-    progress: Instant,
-}
-
-#[derive(Debug)]
-struct Entry {
-    bytes: Bytes,
-    /// Topic and event of a delivery; own frames and history have none and are not dropped.
-    key: Option<u64>,
-    counted: bool,
-}
-
-impl Backlog {
-    fn new(pending: Pending, now: Instant) -> Self {
-        let mut backlog = Self {
-            entries: VecDeque::new(),
-            written: 0,
-            bytes: 0,
-            counted: 0,
-            tail: Vec::new(),
-            progress: now,
-        };
-        match pending {
-            Pending::Run(run) => backlog.add(Piece::Run(run)),
-            Pending::Own(bytes) => backlog.add(Piece::Own(bytes)),
-            Pending::Several(pieces) => pieces.into_iter().for_each(|piece| backlog.add(piece)),
-            Pending::Empty | Pending::Backlog(_) => {}
-        }
-        backlog
-    }
-
-    fn add(&mut self, piece: Piece) {
-        match piece {
-            Piece::Run(run) => self.split(&run, |backlog, bytes, key| {
-                backlog.push(bytes, Some(key), true);
-            }),
-            Piece::Replay(bytes) => self.push(bytes, None, false),
-            Piece::Own(bytes) => self.push(bytes.into(), None, true),
-        }
-    }
-
-    fn split(&mut self, run: &Run, mut each: impl FnMut(&mut Self, Bytes, u64)) {
-        let mut start = 0;
-        for part in &run.parts {
-            each(self, run.bytes.slice(start..part.end), part.key);
-            start = part.end;
-        }
-    }
-
-    fn push(&mut self, bytes: Bytes, key: Option<u64>, counted: bool) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.bytes += bytes.len();
-        self.counted += if counted { bytes.len() } else { 0 };
-        self.entries.push_back(Entry { bytes, key, counted });
-    }
-
-    /// Makes an entry of the own frames, so that others may come behind them.
-    fn settle(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
-            self.push(tail.into(), None, true);
-        }
-    }
-
-    fn push_run(&mut self, run: &Run, limits: &OutboxLimits) -> Result<usize, Overflow> {
-        self.settle();
-        let mut dropped = 0;
-        let mut overflow = false;
-        self.split(run, |backlog, bytes, key| {
-            if limits.policy == SlowConsumer::Latest {
-                dropped += backlog.drop_where(|entry| entry.key == Some(key), usize::MAX);
-            }
-            while backlog.is_over(limits) {
-                if limits.policy == SlowConsumer::Disconnect {
-                    overflow = true;
-                    return;
-                }
-                if backlog.drop_where(|entry| entry.key.is_some(), 1) == 0 {
-                    // Nothing that may be dropped is left: this delivery is the one to go.
-                    dropped += 1;
-                    return;
-                }
-                dropped += 1;
-            }
-            backlog.push(bytes, Some(key), true);
-        });
-        if overflow { Err(Overflow) } else { Ok(dropped) }
-    }
-
-    fn is_over(&self, limits: &OutboxLimits) -> bool {
-        self.counted + self.tail.len() >= limits.max_bytes
-            || self.entries.len() >= limits.max_messages
-    }
-
-    /// Drops up to `most` of the oldest entries that `which` names. An entry that the client has
-    /// begun to read stays.
-    fn drop_where(&mut self, which: impl Fn(&Entry) -> bool, most: usize) -> usize {
-        let mut dropped = 0;
-        let mut at = usize::from(self.written > 0);
-        while dropped < most && at < self.entries.len() {
-            if !which(&self.entries[at]) {
-                at += 1;
-                continue;
-            }
-            if let Some(entry) = self.entries.remove(at) {
-                self.forget(&entry, entry.bytes.len());
-                dropped += 1;
-            }
-        }
-        dropped
-    }
-
-    fn forget(&mut self, entry: &Entry, bytes: usize) {
-        self.bytes -= bytes;
-        self.counted -= if entry.counted { bytes } else { 0 };
-    }
-
-    fn abandon(&mut self) {
-        self.tail = Vec::new();
-        self.drop_where(|_| true, usize::MAX);
-    }
-
-    /// Notes that the socket took `taken` bytes.
-    fn advance(&mut self, mut taken: usize) {
-        while taken > 0 {
-            let Some(entry) = self.entries.pop_front() else { break };
-            let left = entry.bytes.len() - self.written;
-            let step = left.min(taken);
-            self.forget(&entry, step);
-            taken -= step;
-            if step == left {
-                self.written = 0;
-            } else {
-                self.written += step;
-                self.entries.push_front(entry);
-            }
-        }
-    }
-
-    fn flush(
-        &mut self,
-        now: Instant,
-        write: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<Flushed> {
-        self.settle();
-        while !self.entries.is_empty() {
-            let slices: Vec<_> = self
-                .entries
-                .iter()
-                .take(MAX_SLICES)
-                .enumerate()
-                .map(|(at, entry)| {
-                    IoSlice::new(&entry.bytes[if at == 0 { self.written } else { 0 }..])
-                })
-                .collect();
-            let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-            let taken = attempt(write, &slices)?;
-            if taken > 0 {
-                self.progress = now;
-                self.advance(taken);
-            }
-            if taken < offered {
-                return Ok(Flushed::Blocked);
-            }
-        }
-        Ok(Flushed::Done)
-    }
 }
 
 /// A worker's spare buffers for own frames, so that an idle client holds none.
