@@ -32,10 +32,13 @@ async fn a_flush_ends_with_the_connection() {
     let (client, mut wire) = tokio::io::duplex(64);
     let client = socket(client, Role::Client, None, &options());
     let (mut reader, mut writer) = client.split();
-    let writing = tokio::spawn(async move { writer.send(vec![3; 1000]).await });
+    writer.feed(vec![3; 1000]).await.unwrap();
+    let writing = tokio::spawn(async move { writer.flush().await });
     tokio::io::AsyncWriteExt::write_all(&mut wire, &[0x88, 0]).await.unwrap();
     assert_eq!(reader.recv().await, None);
-    assert_eq!(writing.await.unwrap(), Err(Error::Closed));
+    let minute = Duration::from_mins(1);
+    let written = tokio::time::timeout(minute, writing).await.expect("it waits for ever");
+    assert_eq!(written.unwrap(), Err(Error::Closed));
 }
 
 /// A peer whose bytes never stop: every read finds some. Reading on after five seconds panics.
