@@ -44,6 +44,8 @@ impl Flags {
     pub(super) const PINGED: u16 = 1 << 6;
     /// Our end is shut; what still comes is read and dropped until the peer's end.
     pub(super) const LINGERING: u16 = 1 << 7;
+    /// The place has an occupant. Until the answer to its handshake is written, it has no socket.
+    pub(super) const TAKEN: u16 = 1 << 9;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 
@@ -118,7 +120,7 @@ impl Clients {
     }
 
     /// Makes a place; `cold` is to be filled before anything else happens to it.
-    pub(super) fn reserve(&mut self, socket: TcpStream, heard: u32) -> ClientId {
+    pub(super) fn reserve(&mut self, heard: u32) -> ClientId {
         self.count += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.hot.push(Hot {
@@ -135,7 +137,7 @@ impl Clients {
         // Whatever came to the place since it was left was not for this client.
         hot.outbox = Outbox::default();
         hot.flags = Flags::default();
-        hot.socket = Some(socket);
+        hot.flags.set(Flags::TAKEN);
         hot.heard = heard;
         ClientId { slot, generation: hot.generation }
     }
@@ -144,7 +146,7 @@ impl Clients {
     pub(super) fn find(&self, id: ClientId) -> Option<usize> {
         let slot = id.slot as usize;
         let hot = self.hot.get(slot)?;
-        (hot.generation == id.generation && hot.socket.is_some()).then_some(slot)
+        (hot.generation == id.generation && hot.flags.has(Flags::TAKEN)).then_some(slot)
     }
 
     pub(super) fn id(&self, slot: usize) -> ClientId {
@@ -154,9 +156,10 @@ impl Clients {
     /// Empties a place: the socket closes now, the place is free after the turn.
     pub(super) fn remove(&mut self, slot: usize) {
         let hot = &mut self.hot[slot];
-        if hot.socket.take().is_none() {
+        if !hot.flags.has(Flags::TAKEN) {
             return;
         }
+        hot.socket = None;
         hot.generation = hot.generation.wrapping_add(1);
         hot.outbox = Outbox::default();
         hot.flags = Flags::default();

@@ -76,7 +76,13 @@ impl Worker {
         match mail {
             Mail::Hub(hub::Mail::Presence(told)) => self.deliver_presence(&told),
             Mail::Hub(_) => {}
-            Mail::Adopt(newcomer) => self.adopt(*newcomer),
+            Mail::Expect(newcomer, reply) => self.expect(*newcomer, reply),
+            Mail::Adopt(id, stream, early) => self.adopt(id, stream, &early),
+            Mail::Forget(id) => {
+                if let Some(slot) = self.clients.find(id) {
+                    self.cut(slot);
+                }
+            }
             Mail::Command(id, command) => {
                 if let Some(slot) = self.clients.find(id) {
                     self.command(slot, command);

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::TcpStream,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -12,12 +13,12 @@ use madang_proto::{
     session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
 };
 use madang_ws::CloseCode;
+use tokio::sync::oneshot;
 
 use super::{
     client::{Cold, Flags, Subscription},
-    mail::{ClientHandle, Newcomer},
+    mail::{ClientHandle, ClientId, Newcomer},
     outbox::SlowConsumer,
-    poll::Interest,
     worker::Worker,
 };
 use crate::app::{Begin, Command};
@@ -31,20 +32,12 @@ enum Next {
 }
 
 impl Worker {
-    /// Gives a socket whose handshake is done a place among the clients.
-    pub(super) fn adopt(&mut self, newcomer: Newcomer) {
-        let Newcomer { stream, peer, early, deflate, protocol, begin, pass } = newcomer;
-        let id = self.clients.reserve(stream, self.seconds());
+    /// Gives a client a place and begins its session, before its handshake is answered. What is
+    /// sent to it until then waits in its outbox.
+    pub(super) fn expect(&mut self, newcomer: Newcomer, reply: oneshot::Sender<ClientId>) {
+        let Newcomer { peer, deflate, protocol, begin, pass } = newcomer;
+        let id = self.clients.reserve(self.seconds());
         let slot = id.slot as usize;
-        let added = self.clients.hot[slot]
-            .socket
-            .as_ref()
-            .map(|socket| self.poller.add(socket, id.token(), Interest::READ));
-        if let Some(Err(error)) = added {
-            tracing::warn!(%error, "a socket cannot be watched");
-            self.clients.remove(slot);
-            return;
-        }
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
         tracing::debug!(session, peer = peer.map(tracing::field::display), "opened");
@@ -69,10 +62,26 @@ impl Worker {
         self.tell(slot, &mut cold, Input::Opened);
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
-        self.feed_early(slot, &early);
         if self.leaving.is_some() {
             self.send_away(slot);
         }
+        if reply.send(id).is_err() {
+            // Whoever asked is gone.
+            self.cut(slot);
+        }
+    }
+
+    /// The handshake of an expected client is answered, and its socket is here.
+    pub(super) fn adopt(&mut self, id: ClientId, stream: TcpStream, early: &[u8]) {
+        let Some(slot) = self.clients.find(id) else { return };
+        if let Err(error) = self.poller.add(&stream, id.token(), self.interest(slot)) {
+            tracing::warn!(%error, "a socket cannot be watched");
+            return self.cut(slot);
+        }
+        self.clients.hot[slot].heard = self.seconds();
+        self.clients.hot[slot].socket = Some(stream);
+        self.mark_dirty(slot);
+        self.feed_early(slot, early);
     }
 
     /// What came behind the handshake goes the way of everything that is received.

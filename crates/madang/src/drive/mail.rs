@@ -11,6 +11,7 @@ use std::{
 };
 
 use madang_proto::Protocol;
+use tokio::sync::oneshot;
 
 use super::poll::Wake;
 use crate::{
@@ -21,7 +22,9 @@ use crate::{
 /// One item for a worker.
 pub(super) enum Mail {
     Hub(hub::Mail),
-    Adopt(Box<Newcomer>),
+    Expect(Box<Newcomer>, oneshot::Sender<ClientId>),
+    Adopt(ClientId, TcpStream, Vec<u8>),
+    Forget(ClientId),
     Command(ClientId, Command),
     GoAway { until: Instant },
 }
@@ -40,12 +43,9 @@ impl Mail {
     }
 }
 
-/// A socket whose handshake is done.
+/// A client whose handshake is about to be answered.
 pub(crate) struct Newcomer {
-    pub(crate) stream: TcpStream,
     pub(crate) peer: Option<SocketAddr>,
-    /// What the client sent behind its handshake.
-    pub(crate) early: Vec<u8>,
     pub(crate) deflate: Option<madang_ws::deflate::Agreement>,
     /// Which protocol renders for it, as the worker's list numbers them.
     pub(crate) protocol: u8,
@@ -193,14 +193,42 @@ impl WorkerHandle {
         }
     }
 
-    pub(crate) fn adopt(&self, newcomer: Newcomer) {
-        self.post(Mail::Adopt(Box::new(newcomer)));
+    /// Gives a client its place before its handshake is answered, so that whoever has the answer is
+    /// in the topics that it asked for. `None` when the worker has ended.
+    pub(crate) async fn expect(&self, newcomer: Newcomer) -> Option<Reserved> {
+        let (reply, id) = oneshot::channel();
+        self.post(Mail::Expect(Box::new(newcomer), reply));
+        let id = id.await.ok()?;
+        Some(Reserved { worker: self.clone(), id, is_used: false })
     }
 
     /// Closes all clients with 1001, those that do not answer after `grace`, and ends the worker.
     pub(crate) fn go_away(&self, grace: Duration) {
         self.0.leaving.store(true, Ordering::Relaxed);
         self.post(Mail::GoAway { until: Instant::now() + grace });
+    }
+}
+
+/// The place of a client whose socket has yet to come. Dropping it gives the place up.
+pub(crate) struct Reserved {
+    worker: WorkerHandle,
+    id: ClientId,
+    is_used: bool,
+}
+
+impl Reserved {
+    /// The answer is written: the socket, and what the client sent behind its handshake.
+    pub(crate) fn adopt(mut self, stream: TcpStream, early: Vec<u8>) {
+        self.is_used = true;
+        self.worker.post(Mail::Adopt(self.id, stream, early));
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.worker.post(Mail::Forget(self.id));
+        }
     }
 }
 

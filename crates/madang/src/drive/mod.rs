@@ -25,6 +25,6 @@ mod sweep;
 mod turn;
 mod worker;
 
-pub(crate) use mail::{Newcomer, Pass, Protocols, Visitor, WorkerHandle};
+pub(crate) use mail::{Newcomer, Pass, Protocols, Reserved, Visitor, WorkerHandle};
 pub use outbox::{OutboxLimits, SlowConsumer};
 pub(crate) use worker::{DriveConfig, Worker};

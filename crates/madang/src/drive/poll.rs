@@ -21,8 +21,6 @@ pub(super) struct Interest {
 }
 
 impl Interest {
-    pub(super) const READ: Self = Self { read: true, write: false };
-
     fn flags(self) -> epoll::EventFlags {
         let mut flags = epoll::EventFlags::empty();
         flags.set(epoll::EventFlags::IN | epoll::EventFlags::RDHUP, self.read);

@@ -23,7 +23,7 @@ impl Worker {
         let gone_after = whole_seconds(self.config.ping_timeout);
         for slot in 0..self.clients.hot.len() {
             let hot = &mut self.clients.hot[slot];
-            if hot.socket.is_none() {
+            if !hot.flags.has(Flags::TAKEN) {
                 continue;
             }
             if let Some(since) = hot.outbox.stalled_since()

@@ -130,7 +130,7 @@ impl Worker {
 
     /// A client's rare part goes back to its place, unless the place was emptied meanwhile.
     pub(super) fn put_back(&mut self, slot: usize, mut cold: Box<Cold>) {
-        if self.clients.hot[slot].socket.is_some() {
+        if self.clients.hot[slot].flags.has(Flags::TAKEN) {
             self.clients.cold[slot] = Some(cold);
         } else {
             self.farewell(slot, &mut cold, Farewell::Cut);
@@ -204,9 +204,15 @@ impl Worker {
     fn flush(&mut self, slot: usize) {
         let hot = &mut self.clients.hot[slot];
         hot.flags.clear(Flags::DIRTY);
-        let Some(socket) = &hot.socket else { return };
+        if !hot.flags.has(Flags::TAKEN) {
+            return;
+        }
         let was_blocked = hot.outbox.is_blocked();
-        let mut write = |slices: &[IoSlice<'_>]| send(socket, slices);
+        // A socket that has yet to come is one that takes nothing: the same bounds hold.
+        let mut write = |slices: &[IoSlice<'_>]| match &hot.socket {
+            Some(socket) => send(socket, slices),
+            None => Err(io::ErrorKind::WouldBlock.into()),
+        };
         match hot.outbox.flush(&mut self.pool, self.now, &mut write) {
             Ok(Flushed::Done) => {
                 if was_blocked {
@@ -252,15 +258,19 @@ impl Worker {
     /// Tells the poller what the client's flags want.
     pub(super) fn watch(&mut self, slot: usize) {
         let token = self.clients.id(slot).token();
-        let hot = &self.clients.hot[slot];
-        let read = !hot.flags.has(Flags::PAUSED) && !hot.flags.has(Flags::CHOKED);
-        let interest = Interest { read, write: hot.flags.has(Flags::WANTS_WRITE) };
-        if let Some(socket) = &hot.socket
+        let interest = self.interest(slot);
+        if let Some(socket) = &self.clients.hot[slot].socket
             && let Err(error) = self.poller.modify(socket, token, interest)
         {
             tracing::warn!(%error, "a socket cannot be watched");
             self.cut(slot);
         }
+    }
+
+    pub(super) fn interest(&self, slot: usize) -> Interest {
+        let flags = self.clients.hot[slot].flags;
+        let read = !flags.has(Flags::PAUSED) && !flags.has(Flags::CHOKED);
+        Interest { read, write: flags.has(Flags::WANTS_WRITE) }
     }
 
     fn end_of_stream(&mut self, slot: usize) {

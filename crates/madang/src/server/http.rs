@@ -203,7 +203,7 @@ async fn converse(stream: TcpStream, visit: Visit, mut stop: watch::Receiver<boo
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
     if let Some(found) = visit.site.routes.find(&path) {
-        return upgrade(visit, &found, request);
+        return upgrade(visit, &found, request).await;
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response =

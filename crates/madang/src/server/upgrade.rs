@@ -15,10 +15,13 @@ use super::{
     http::{Body, Visit, plain},
     route::{Door, Found},
 };
-use crate::{app::Begin, drive::Newcomer};
+use crate::{
+    app::Begin,
+    drive::{Newcomer, Reserved},
+};
 
 /// Answers a request at a WebSocket's path, and hands the socket over if it becomes one.
-pub(super) fn upgrade(
+pub(super) async fn upgrade(
     visit: &Visit,
     found: &Found<'_>,
     mut request: Request<Incoming>,
@@ -27,15 +30,22 @@ pub(super) fn upgrade(
     let request = request.map(|_| ());
     match agree(visit, found, &request) {
         Ok(agreed) => {
-            let response = agreed.response;
-            tokio::spawn(hand_over(
-                visit.clone(),
-                socket,
-                agreed.deflate,
-                found.door.protocol(),
-                agreed.begin,
-            ));
-            response.map(|()| Body::default())
+            let newcomer = Newcomer {
+                peer: visit.peer,
+                deflate: agreed.deflate,
+                protocol: found.door.protocol(),
+                begin: agreed.begin,
+                pass: Arc::clone(&visit.pass),
+            };
+            // Only who is in the topics that it asked for is told that it is connected.
+            let Some(place) = visit.worker.expect(newcomer).await else {
+                return plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The server is going away.\n".into(),
+                );
+            };
+            tokio::spawn(hand_over(socket, place));
+            agreed.response.map(|()| Body::default())
         }
         Err(response) => {
             let status = response.status().as_u16();
@@ -86,14 +96,8 @@ fn agree(
     Ok(Agreed { response, deflate, begin })
 }
 
-/// Once the answer is written, the bare socket goes to the worker that took the connection.
-async fn hand_over(
-    visit: Visit,
-    socket: OnUpgrade,
-    deflate: Option<Agreement>,
-    protocol: u8,
-    begin: Begin,
-) {
+/// Once the answer is written, the bare socket goes to the client's place.
+async fn hand_over(socket: OnUpgrade, place: Reserved) {
     let upgraded = match socket.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
@@ -106,15 +110,7 @@ async fn hand_over(
         return;
     };
     match parts.io.into_inner().into_std() {
-        Ok(stream) => visit.worker.adopt(Newcomer {
-            stream,
-            peer: visit.peer,
-            early: parts.read_buf.into(),
-            deflate,
-            protocol,
-            begin,
-            pass: Arc::clone(&visit.pass),
-        }),
+        Ok(stream) => place.adopt(stream, parts.read_buf.into()),
         Err(error) => tracing::warn!(%error, "a socket cannot leave its runtime"),
     }
 }

@@ -75,3 +75,16 @@ async fn who_joins_in_the_middle_gets_each_message_once() {
     }
     assert_eq!(writer.join().unwrap().len(), COUNT - 1);
 }
+
+/// A browser whose `open` event has fired must not miss what is said from then on.
+#[tokio::test]
+async fn who_has_the_answer_to_its_handshake_is_in_its_topic() {
+    let (address, _running) = yard(4);
+    for round in 0..200 {
+        let path = format!("/ws/room-{round}");
+        let mut speaker = Client::connect(address, &path);
+        let mut listener = Client::connect(address, &path);
+        speaker.text("said at once");
+        assert_eq!(listener.next_text(), "said at once", "{round}");
+    }
+}
