@@ -255,7 +255,9 @@ impl Outbox {
             Pending::Empty | Pending::Backlog(_) => Vec::new(),
         };
         let were_too_many = pieces.len() > MAX_SLICES;
-        pieces.into_iter().for_each(|piece| backlog.add(piece));
+        for piece in pieces {
+            backlog.add(piece);
+        }
         backlog.advance(written);
         // Of more pieces than one call takes, the rest may still fit.
         if were_too_many && backlog.flush(now, write)? == Flushed::Done {
