@@ -76,7 +76,7 @@ impl Worker {
         match mail {
             Mail::Hub(hub::Mail::Presence(told)) => self.deliver_presence(&told),
             Mail::Hub(_) => {}
-            Mail::Expect(newcomer, reply) => self.expect(*newcomer, reply),
+            Mail::Reserve(newcomer, reply) => self.reserve(*newcomer, reply),
             Mail::Adopt(id, stream, early) => self.adopt(id, stream, &early),
             Mail::Forget(id) => {
                 if let Some(slot) = self.clients.find(id) {

@@ -34,7 +34,7 @@ enum Next {
 impl Worker {
     /// Gives a client a place and begins its session, before its handshake is answered. What is
     /// sent to it until then waits in its outbox.
-    pub(super) fn expect(&mut self, newcomer: Newcomer, reply: oneshot::Sender<ClientId>) {
+    pub(super) fn reserve(&mut self, newcomer: Newcomer, reply: oneshot::Sender<ClientId>) {
         let Newcomer { peer, deflate, protocol, begin, pass } = newcomer;
         let id = self.clients.reserve(self.seconds());
         let slot = id.slot as usize;

@@ -22,7 +22,7 @@ use crate::{
 /// One item for a worker.
 pub(super) enum Mail {
     Hub(hub::Mail),
-    Expect(Box<Newcomer>, oneshot::Sender<ClientId>),
+    Reserve(Box<Newcomer>, oneshot::Sender<ClientId>),
     Adopt(ClientId, TcpStream, Vec<u8>),
     Forget(ClientId),
     Command(ClientId, Command),
@@ -195,9 +195,9 @@ impl WorkerHandle {
 
     /// Gives a client its place before its handshake is answered, so that whoever has the answer is
     /// in the topics that it asked for. `None` when the worker has ended.
-    pub(crate) async fn expect(&self, newcomer: Newcomer) -> Option<Reserved> {
+    pub(crate) async fn reserve(&self, newcomer: Newcomer) -> Option<Reserved> {
         let (reply, id) = oneshot::channel();
-        self.post(Mail::Expect(Box::new(newcomer), reply));
+        self.post(Mail::Reserve(Box::new(newcomer), reply));
         let id = id.await.ok()?;
         Some(Reserved { worker: self.clone(), id, is_used: false })
     }

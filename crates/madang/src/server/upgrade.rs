@@ -38,7 +38,7 @@ pub(super) async fn upgrade(
                 pass: Arc::clone(&visit.pass),
             };
             // Only who is in the topics that it asked for is told that it is connected.
-            let Some(place) = visit.worker.expect(newcomer).await else {
+            let Some(place) = visit.worker.reserve(newcomer).await else {
                 return plain(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "The server is going away.\n".into(),
