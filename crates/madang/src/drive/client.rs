@@ -4,9 +4,11 @@ use std::net::TcpStream;
 
 use madang_proto::Session;
 use madang_ws::Connection;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{
+    doorstep::Guest,
     mail::{ClientId, Pass},
     outbox::Outbox,
 };
@@ -46,6 +48,8 @@ impl Flags {
     pub(super) const LINGERING: u16 = 1 << 7;
     /// The place has an occupant. Until the answer to its handshake is written, it has no socket.
     pub(super) const TAKEN: u16 = 1 << 9;
+    /// It is a connection that has said nothing yet, with no client.
+    pub(super) const DOORSTEP: u16 = 1 << 10;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 
@@ -108,6 +112,8 @@ pub(super) struct Subscription {
 pub(super) struct Clients {
     pub(super) hot: Vec<Hot>,
     pub(super) cold: Vec<Option<Box<Cold>>>,
+    /// Of the places that are [`Flags::DOORSTEP`].
+    pub(super) guests: FxHashMap<u32, Guest>,
     free: Vec<u32>,
     leaving: Vec<u32>,
     count: usize,
@@ -158,6 +164,9 @@ impl Clients {
         let hot = &mut self.hot[slot];
         if !hot.flags.has(Flags::TAKEN) {
             return;
+        }
+        if hot.flags.has(Flags::DOORSTEP) {
+            self.guests.remove(&(slot as u32));
         }
         hot.socket = None;
         hot.generation = hot.generation.wrapping_add(1);

@@ -35,9 +35,18 @@ impl Worker {
     /// Gives a client a place and begins its session, before its handshake is answered. What is
     /// sent to it until then waits in its outbox.
     pub(super) fn reserve(&mut self, newcomer: Newcomer, reply: oneshot::Sender<ClientId>) {
-        let Newcomer { peer, deflate, protocol, begin, pass } = newcomer;
         let id = self.clients.reserve(self.seconds());
-        let slot = id.slot as usize;
+        self.begin(id.slot as usize, newcomer);
+        if reply.send(id).is_err() {
+            // Whoever asked is gone.
+            self.cut(id.slot as usize);
+        }
+    }
+
+    /// Begins the session of a client whose place is there.
+    pub(super) fn begin(&mut self, slot: usize, newcomer: Newcomer) {
+        let Newcomer { peer, deflate, protocol, begin, pass } = newcomer;
+        let id = self.clients.id(slot);
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
         tracing::debug!(session, peer = peer.map(tracing::field::display), "opened");
@@ -64,10 +73,6 @@ impl Worker {
         self.put_back(slot, cold);
         if self.leaving.is_some() {
             self.send_away(slot);
-        }
-        if reply.send(id).is_err() {
-            // Whoever asked is gone.
-            self.cut(slot);
         }
     }
 

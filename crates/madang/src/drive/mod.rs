@@ -17,6 +17,7 @@
 mod backlog;
 mod client;
 mod deliver;
+mod doorstep;
 mod intents;
 mod mail;
 mod outbox;
@@ -25,6 +26,7 @@ mod sweep;
 mod turn;
 mod worker;
 
+pub(crate) use doorstep::{Doorkeeper, Doors, Greeting, Guest};
 pub(crate) use mail::{Newcomer, Pass, Protocols, Reserved, Visitor, WorkerHandle};
 pub use outbox::{OutboxLimits, SlowConsumer};
 pub(crate) use worker::{DriveConfig, Worker};

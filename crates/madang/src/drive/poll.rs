@@ -21,6 +21,9 @@ pub(super) struct Interest {
 }
 
 impl Interest {
+    pub(super) const READ: Self = Self { read: true, write: false };
+    pub(super) const NONE: Self = Self { read: false, write: false };
+
     fn flags(self) -> epoll::EventFlags {
         let mut flags = epoll::EventFlags::empty();
         flags.set(epoll::EventFlags::IN | epoll::EventFlags::RDHUP, self.read);
@@ -88,6 +91,11 @@ impl Poller {
     ) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
         Ok(epoll::modify(self.epoll.get_ref(), socket, data, interest.flags())?)
+    }
+
+    /// Watches a socket no longer that somebody else will.
+    pub(super) fn delete(&self, socket: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(self.epoll.get_ref(), socket)?)
     }
 
     /// Ready when there may be events; otherwise the task is woken when there are.

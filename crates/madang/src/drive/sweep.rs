@@ -6,7 +6,7 @@ use std::time::Instant;
 use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
 
-use super::{client::Flags, worker::Worker};
+use super::{client::Flags, doorstep::SILENCE, worker::Worker};
 
 /// The reason that clients get with 1001 when the server stops.
 const GOING_AWAY: &str = "server is going away";
@@ -18,6 +18,7 @@ impl Worker {
     pub(super) fn sweep(&mut self) {
         self.handle.begin_turn();
         self.hub.expire(self.now);
+        self.listen_again();
         let seconds = self.seconds();
         let ping_after = whole_seconds(self.config.ping_interval);
         let gone_after = whole_seconds(self.config.ping_timeout);
@@ -34,6 +35,13 @@ impl Worker {
                 continue;
             }
             let silent = seconds.saturating_sub(hot.heard);
+            if hot.flags.has(Flags::DOORSTEP) {
+                // One more, as a second that has begun counts.
+                if silent > SILENCE {
+                    self.clients.remove(slot);
+                }
+                continue;
+            }
             let pinged = hot.flags.has(Flags::PINGED);
             let is_paused = hot.flags.has(Flags::PAUSED);
             if hot.flags.has(Flags::TIMED) || hot.flags.has(Flags::ENDING) {
@@ -122,6 +130,7 @@ impl Worker {
 
     pub(super) fn go_away(&mut self, until: Instant) {
         self.leaving = Some(until);
+        self.clear_doorstep();
         (0..self.clients.hot.len()).for_each(|slot| self.send_away(slot));
     }
 

@@ -25,7 +25,10 @@ const LINGER: u32 = 2;
 impl Worker {
     /// Serves a socket that is ready; how many bytes were received.
     pub(super) fn serve(&mut self, event: Ready) -> usize {
-        let Some(slot) = self.clients.find(ClientId::of(event.token)) else { return 0 };
+        let Some(slot) = self.clients.find(ClientId::of(event.token)) else {
+            self.knock(event.token);
+            return 0;
+        };
         if event.write {
             self.mark_dirty(slot);
         }
@@ -57,8 +60,10 @@ impl Worker {
                 let hot = &mut self.clients.hot[slot];
                 hot.heard = seconds;
                 hot.flags.clear(Flags::PINGED);
-                if !hot.flags.has(Flags::LINGERING) {
+                if !hot.flags.has(Flags::LINGERING | Flags::DOORSTEP) {
                     self.feed(slot, count);
+                } else if hot.flags.has(Flags::DOORSTEP) {
+                    self.greet(slot, count);
                 }
                 count
             }

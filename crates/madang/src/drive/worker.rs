@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 use super::{
     client::Clients,
     deliver::Renderer,
+    doorstep::Doors,
     mail::{Mail, Protocols, WorkerHandle},
     outbox::{OutboxLimits, Pool},
     poll::{Poller, Ready},
@@ -83,6 +84,10 @@ pub(crate) struct Worker {
     peers: Arc<[WorkerHandle]>,
     /// While another worker is behind with its mail, this one reads nothing until then.
     rest: Option<Pin<Box<Sleep>>>,
+    /// Where connections come in; none when HTTP takes them all.
+    pub(super) doors: Option<Doors>,
+    /// It does not listen until the next sweep.
+    pub(super) deaf: bool,
 }
 
 /// How long a worker reads nothing when another is behind.
@@ -131,6 +136,8 @@ impl Worker {
             hub: hub.clone(),
             peers,
             rest: None,
+            doors: None,
+            deaf: false,
         })
     }
 

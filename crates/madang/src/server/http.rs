@@ -1,4 +1,4 @@
-//! Taking connections, and answering plain HTTP on them.
+//! Answering plain HTTP.
 
 use std::{
     convert::Infallible,
@@ -17,14 +17,11 @@ use madang_ws::{
     deflate,
     handshake::{origin::OriginPolicy, server::Preference},
 };
-use tokio::{
-    io::AsyncWriteExt as _,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch, time::timeout};
 
-use super::{gate::Gate, pages::Pages, route::Routes, seldom::Seldom, upgrade::upgrade};
+use super::{
+    gate::Gate, pages::Pages, rewind::Rewind, route::Routes, seldom::Seldom, upgrade::upgrade,
+};
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
 /// What every connection of a server meets.
@@ -49,6 +46,36 @@ pub(super) struct Visit {
     pub(super) pass: Pass,
     /// Until the connection is done with, or is a client of the worker.
     _visitor: Arc<Visitor>,
+}
+
+impl Visit {
+    pub(super) fn new(
+        site: &Arc<Site>,
+        worker: &WorkerHandle,
+        peer: Option<SocketAddr>,
+        local: SocketAddr,
+        pass: Pass,
+    ) -> Self {
+        Self {
+            site: Arc::clone(site),
+            worker: worker.clone(),
+            peer,
+            local,
+            pass,
+            _visitor: Arc::new(worker.visit()),
+        }
+    }
+}
+
+impl Site {
+    /// Notes, now and then, that somebody is turned away because the server is full.
+    pub(super) fn log_full(&self, peer: SocketAddr) {
+        tracing::debug!(%peer, "turned away a connection");
+        if self.turned_away.is_due(Instant::now()) {
+            let limit = self.gate.limit();
+            tracing::warn!(limit, %peer, "M501: as many connections as may be; more are turned away");
+        }
+    }
 }
 
 /// The longest time for a request's head.
@@ -103,62 +130,6 @@ pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
     response
 }
 
-/// Takes connections from one socket until the server stops.
-pub(super) async fn accept(
-    listener: TcpListener,
-    site: Arc<Site>,
-    worker: WorkerHandle,
-    mut stop: watch::Receiver<bool>,
-) {
-    let failures = Seldom::default();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => take(stream, peer, &site, &worker, &stop),
-            Err(error) => {
-                // A client that left the queue is nothing; no descriptor left is a matter of time.
-                if failures.is_due(Instant::now()) {
-                    tracing::warn!(%error, "cannot take a connection");
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-}
-
-fn take(
-    stream: TcpStream,
-    peer: SocketAddr,
-    site: &Arc<Site>,
-    worker: &WorkerHandle,
-    stop: &watch::Receiver<bool>,
-) {
-    let Some(pass) = site.gate.enter() else {
-        tracing::debug!(%peer, "turned away a connection");
-        if site.turned_away.is_due(Instant::now()) {
-            let limit = site.gate.limit();
-            tracing::warn!(limit, %peer, "M501: as many connections as may be; more are turned away");
-        }
-        tokio::spawn(turn_away(stream));
-        return;
-    };
-    // A peer that is gone already has no address any more.
-    let Ok(local) = stream.local_addr() else { return };
-    drop(stream.set_nodelay(true));
-    let visit = Visit {
-        site: Arc::clone(site),
-        worker: worker.clone(),
-        peer: Some(peer),
-        local,
-        pass: Arc::new(pass),
-        _visitor: Arc::new(worker.visit()),
-    };
-    tokio::spawn(converse(stream, visit, stop.clone()));
-}
-
 /// Returns when the server stops.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error is the server's end, too.
@@ -166,7 +137,11 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-async fn converse(stream: TcpStream, visit: Visit, mut stop: watch::Receiver<bool>) {
+pub(super) async fn converse(
+    stream: Rewind<TcpStream>,
+    visit: Visit,
+    mut stop: watch::Receiver<bool>,
+) {
     let service = service_fn(move |request| {
         let visit = visit.clone();
         async move {
@@ -220,15 +195,22 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
 /// How long a client that is turned away may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// There are as many connections as may be.
-async fn turn_away(mut stream: TcpStream) {
-    const ANSWER: &[u8] =
-        b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: 70\r\n\r\n\
-        M501: this server has as many connections as it may. Try again later.\n";
+/// What those hear who come while there are as many connections as may be.
+pub(super) const FULL: &str =
+    "M501: this server has as many connections as it may. Try again later.\n";
+/// What those hear who come while the server stops.
+pub(super) const GOING: &str = "M504: this server is going away. Try again later.\n";
+
+/// Answers a connection that cannot be served, whatever it asks.
+pub(super) async fn turn_away(mut stream: TcpStream, why: &'static str) {
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{why}",
+        why.len()
+    );
     drop(
         timeout(FAREWELL, async {
-            stream.write_all(ANSWER).await?;
+            stream.write_all(answer.as_bytes()).await?;
             stream.shutdown().await?;
             // Closing on unread bytes would reset the connection before the answer is read.
             tokio::io::copy(&mut stream, &mut tokio::io::sink()).await

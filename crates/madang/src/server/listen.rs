@@ -87,6 +87,8 @@ pub(super) fn listen(
         let millis = i32::try_from(stall.as_millis()).map_or(i32::MAX as u32, i32::cast_unsigned);
         rustix::net::sockopt::set_tcp_user_timeout(&socket, millis)
             .map_err(|error| explain(address, error.into()))?;
+        rustix::net::sockopt::set_tcp_nodelay(&socket, true)
+            .map_err(|error| explain(address, error.into()))?;
         sockets.push(socket);
     }
     Ok(Listeners { address, sockets })

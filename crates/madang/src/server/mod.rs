@@ -3,9 +3,11 @@
 mod builder;
 mod gate;
 mod http;
+mod keeper;
 mod listen;
 mod owner;
 mod pages;
+mod rewind;
 mod route;
 mod running;
 mod seldom;

@@ -13,13 +13,10 @@ use tokio::{
     sync::{Notify, oneshot, watch},
 };
 
-use super::{
-    http::{self, Site},
-    listen,
-};
+use super::{http::Site, keeper::Keeper, listen};
 use crate::{
     Error,
-    drive::{DriveConfig, Protocols, Worker, WorkerHandle},
+    drive::{Doors, DriveConfig, Protocols, Worker, WorkerHandle},
     hub::Hub,
 };
 
@@ -150,12 +147,9 @@ fn work(plan: Plan) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let Plan { index, handle, listeners, site, drive, protocols, hub, stop, peers } = plan;
-        let worker = Worker::new(handle.clone(), index, drive, protocols, &hub, peers)?;
-        for listener in listeners {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            let (site, handle, stop) = (Arc::clone(&site), handle.clone(), stop.clone());
-            tokio::spawn(http::accept(listener, site, handle, stop));
-        }
+        let mut worker = Worker::new(handle.clone(), index, drive, protocols, &hub, peers)?;
+        let keeper = Box::new(Keeper { site, worker: handle, stop });
+        worker.open(Doors { listeners, keeper })?;
         worker.run().await
     });
     if let Err(error) = &result {

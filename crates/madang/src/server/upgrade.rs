@@ -12,7 +12,8 @@ use madang_ws::{
 use tokio::net::TcpStream;
 
 use super::{
-    http::{Body, Visit, plain},
+    http::{Body, Site, Visit, plain},
+    rewind::Rewind,
     route::{Door, Found},
 };
 use crate::{
@@ -28,7 +29,8 @@ pub(super) async fn upgrade(
 ) -> Response<Body> {
     let socket = hyper::upgrade::on(&mut request);
     let request = request.map(|_| ());
-    match agree(visit, found, &request) {
+    let loopback = || visit.local.ip().to_canonical().is_loopback();
+    match agree(&visit.site, loopback, found, &request) {
         Ok(agreed) => {
             let newcomer = Newcomer {
                 peer: visit.peer,
@@ -64,23 +66,26 @@ pub(super) async fn upgrade(
 }
 
 /// What both sides will speak.
-struct Agreed {
-    response: Response<()>,
-    deflate: Option<Agreement>,
-    begin: Begin,
+pub(super) struct Agreed {
+    pub(super) response: Response<()>,
+    pub(super) deflate: Option<Agreement>,
+    pub(super) begin: Begin,
 }
 
-fn agree(
-    visit: &Visit,
+/// Checks a request for a WebSocket, and begins its session. `loopback` tells whether it came to
+/// an address that only this machine reaches.
+pub(super) fn agree(
+    site: &Site,
+    loopback: impl FnOnce() -> bool,
     found: &Found<'_>,
     request: &Request<()>,
 ) -> Result<Agreed, Box<Response<Body>>> {
     let refuse = |refusal: Refusal| Box::new(refusal.response().map(Body::from));
-    let site = &visit.site;
     let offer = server::check(request).map_err(refuse)?;
-    let loopback = visit.local.ip().to_canonical().is_loopback();
-    let allowed = site.origins.check(offer.origin, offer.host, loopback);
-    allowed.map_err(|error| refuse(error.into()))?;
+    if offer.origin.is_some() {
+        let allowed = site.origins.check(offer.origin, offer.host, loopback());
+        allowed.map_err(|error| refuse(error.into()))?;
+    }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
     let begin = found.door.open(found.segment.as_deref(), request).map_err(|refusal| {
@@ -105,19 +110,20 @@ async fn hand_over(socket: OnUpgrade, place: Reserved) {
             return;
         }
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<Rewind<TcpStream>>>() else {
         tracing::error!("an upgraded connection is no TCP socket");
         return;
     };
-    match parts.io.into_inner().into_std() {
-        Ok(stream) => place.adopt(stream, parts.read_buf.into()),
+    let (stream, unread) = parts.io.into_inner().into_parts();
+    match stream.into_std() {
+        Ok(stream) => place.adopt(stream, [parts.read_buf, unread].concat()),
         Err(error) => tracing::warn!(%error, "a socket cannot leave its runtime"),
     }
 }
 
 impl Door {
     /// Which protocol renders for clients of this door.
-    fn protocol(&self) -> u8 {
+    pub(super) fn protocol(&self) -> u8 {
         match self {
             Self::Protocol(index, _) => *index,
             // Sockets that join topics take messages as they are: the raw protocol's first form.

@@ -31,6 +31,7 @@ pub(crate) mod extensions;
 pub mod fuzzing;
 mod lists;
 pub mod origin;
+pub mod request;
 mod response;
 pub mod server;
 #[cfg(test)]

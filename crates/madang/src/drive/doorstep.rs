@@ -1,0 +1,180 @@
+//! The way in: the worker takes connections itself, and answers the handshakes among the requests
+//! that they bring.
+//!
+//! A connection that has said nothing yet is a place in the table like any client's, without a
+//! buffer, a task or a timer. Its first bytes are shown to the [`Doorkeeper`]: a handshake that is
+//! whole and right is answered at once, and the place becomes the client's; everything else is
+//! handed to HTTP, with what was read.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+};
+
+use rustix::net::SocketFlags;
+
+use super::{
+    client::Flags,
+    mail::{Newcomer, Pass},
+    poll::Interest,
+    worker::Worker,
+};
+
+/// Who decides at the door: the server above the worker.
+pub(crate) trait Doorkeeper {
+    /// A connection was taken. Gives it a pass, or turns it away.
+    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Option<(TcpStream, Pass)>;
+
+    /// Looks at the first bytes of a connection.
+    fn greet(&mut self, first: &[u8], stream: &TcpStream, visitor: &Guest) -> Greeting;
+
+    /// Takes over a connection that is no WebSocket, or not yet, with what it said.
+    fn pass_on(&mut self, stream: TcpStream, early: &[u8], visitor: Guest);
+}
+
+/// What a connection's first bytes are.
+pub(crate) enum Greeting {
+    /// A handshake: the client, the answer to be written, and how many bytes were the request's.
+    Welcome { newcomer: Box<Newcomer>, answer: Vec<u8>, used: usize },
+    /// Something for HTTP.
+    Http,
+}
+
+/// A connection that waits on the doorstep.
+pub(crate) struct Guest {
+    pub(crate) peer: SocketAddr,
+    pub(crate) pass: Pass,
+}
+
+/// The sockets that a worker listens on, and who decides there.
+pub(crate) struct Doors {
+    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) keeper: Box<dyn Doorkeeper>,
+}
+
+/// Tokens of listeners count down from here; no client has a place with such a number.
+const LISTENERS: u64 = u64::MAX - 1;
+/// So many connections are taken from one listener in a turn.
+const MAX_ACCEPTED: usize = 64;
+/// How long, in seconds, a connection may say nothing at all.
+pub(super) const SILENCE: u32 = 5;
+
+impl Worker {
+    /// Takes connections from these sockets from now on.
+    pub(crate) fn open(&mut self, doors: Doors) -> io::Result<()> {
+        for (index, listener) in doors.listeners.iter().enumerate() {
+            self.poller.add(listener, LISTENERS - index as u64, Interest::READ)?;
+        }
+        self.doors = Some(doors);
+        Ok(())
+    }
+
+    /// A token that is no client's may be a listener's: takes the connections that wait there.
+    pub(super) fn knock(&mut self, token: u64) {
+        let Some(mut doors) = self.doors.take() else { return };
+        let index = usize::try_from(LISTENERS.wrapping_sub(token)).unwrap_or(usize::MAX);
+        if let Some(listener) = doors.listeners.get(index) {
+            for _ in 0..MAX_ACCEPTED {
+                match accept(listener) {
+                    Ok(Some((stream, peer))) => {
+                        if let Some((stream, pass)) = doors.keeper.admit(stream, peer) {
+                            self.let_in(stream, Guest { peer, pass });
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        // Most likely there is no descriptor left, which is a matter of time. The
+                        // listener stays ready, so nobody looks at it until the next sweep.
+                        tracing::warn!(%error, "cannot take connections for a moment");
+                        drop(self.poller.modify(listener, token, Interest::NONE));
+                        self.deaf = true;
+                        break;
+                    }
+                }
+            }
+        }
+        self.doors = Some(doors);
+    }
+
+    /// Listens again after a failure.
+    pub(super) fn listen_again(&mut self) {
+        if !std::mem::take(&mut self.deaf) {
+            return;
+        }
+        for (index, listener) in self.doors.iter().flat_map(|d| d.listeners.iter()).enumerate() {
+            drop(self.poller.modify(listener, LISTENERS - index as u64, Interest::READ));
+        }
+    }
+
+    fn let_in(&mut self, stream: TcpStream, guest: Guest) {
+        let id = self.clients.reserve(self.seconds());
+        let slot = id.slot as usize;
+        self.clients.hot[slot].flags.set(Flags::DOORSTEP);
+        if let Err(error) = self.poller.add(&stream, id.token(), Interest::READ) {
+            tracing::warn!(%error, "a socket cannot be watched");
+            return self.clients.remove(slot);
+        }
+        self.clients.hot[slot].socket = Some(stream);
+        self.clients.guests.insert(id.slot, guest);
+    }
+
+    /// The first `count` bytes of a connection are in the worker's buffer.
+    pub(super) fn greet(&mut self, slot: usize, count: usize) {
+        let Some(guest) = self.clients.guests.remove(&(slot as u32)) else {
+            return self.clients.remove(slot);
+        };
+        let (Some(doors), Some(stream)) = (&mut self.doors, self.clients.hot[slot].socket.take())
+        else {
+            return self.clients.remove(slot);
+        };
+        match doors.keeper.greet(&self.buffer[..count], &stream, &guest) {
+            Greeting::Welcome { newcomer, answer, used } => {
+                let hot = &mut self.clients.hot[slot];
+                hot.socket = Some(stream);
+                hot.flags.clear(Flags::DOORSTEP);
+                // Nothing is written before the turn's end: the client is in its topics by then.
+                hot.outbox.own(&mut self.pool).extend_from_slice(&answer);
+                self.mark_dirty(slot);
+                self.begin(slot, *newcomer);
+                if used < count && self.clients.hot[slot].flags.has(Flags::TAKEN) {
+                    self.buffer.copy_within(used..count, 0);
+                    self.feed(slot, count - used);
+                }
+            }
+            Greeting::Http => {
+                drop(self.poller.delete(&stream));
+                doors.keeper.pass_on(stream, &self.buffer[..count], guest);
+                self.clients.remove(slot);
+            }
+        }
+    }
+
+    /// Those who have asked for nothing yet need no goodbye.
+    pub(super) fn clear_doorstep(&mut self) {
+        let waiting: Vec<u32> = self.clients.guests.keys().copied().collect();
+        for slot in waiting {
+            self.clients.remove(slot as usize);
+        }
+    }
+}
+
+/// The next connection, if one waits.
+fn accept(listener: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    loop {
+        match rustix::net::acceptfrom_with(listener, flags) {
+            Ok((fd, peer)) => {
+                // A peer that is gone already may have no address any more.
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                if let Some(peer) = peer {
+                    return Ok(Some((fd.into(), peer)));
+                }
+            }
+            Err(rustix::io::Errno::AGAIN) => return Ok(None),
+            // It left the queue before it was taken (accept(2): such errors are to be treated like
+            // EAGAIN by retrying).
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNABORTED) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
