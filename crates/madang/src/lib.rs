@@ -43,6 +43,8 @@ mod error;
 pub mod hub;
 mod server;
 mod sync;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod websocket;
 
 pub use app::{Closed, Reply, Sender, Socket};

@@ -17,6 +17,9 @@ struct Arguments {
     /// How many workers.
     #[arg(long)]
     workers: Option<usize>,
+    /// Speak TLS with a certificate made now.
+    #[arg(long)]
+    tls_self_signed: bool,
     /// Be the client of the fuzzing server at this URL instead.
     #[arg(long, value_name = "URL")]
     client: Option<String>,
@@ -54,6 +57,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .inline("/", echo);
     if let Some(workers) = arguments.workers {
         server = server.workers(workers);
+    }
+    if arguments.tls_self_signed {
+        server = server.tls(madang::tls::TlsConfig::self_signed([])?);
     }
     println!("ws://127.0.0.1:{}/", arguments.port);
     Ok(server.run().await?)

@@ -10,12 +10,15 @@ use std::{
 };
 
 use clap::Args;
-use madang::{OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, ws};
+use madang::{
+    OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, tls::TlsConfig, ws,
+};
 
 use super::Failure;
 
 /// Flags of `madang serve`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Serve {
     /// Address to listen on; may be given several times. Port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", default_value = Server::DEFAULT_ADDRESS)]
@@ -79,6 +82,27 @@ pub(crate) struct Serve {
     /// Seconds after which a kept publication is forgotten.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     history_age: u32,
+
+    /// Speak TLS (https and wss) with this certificate chain, a PEM file; it is read again when it
+    /// changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "tls_self_signed")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Speak TLS with a certificate made at the start, for a first try: browsers will warn of it.
+    #[arg(long)]
+    tls_self_signed: bool,
+
+    /// Ask clients for a certificate that one of these authorities has signed, a PEM file.
+    #[arg(long, value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// Let clients without a certificate in, too.
+    #[arg(long, requires = "tls_client_ca")]
+    tls_client_optional: bool,
 
     /// Do not compress (permessage-deflate), even for clients that offer it.
     #[arg(long)]
@@ -144,8 +168,13 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         let grace = Duration::from_secs(serve.close_timeout.into());
         // Before the greeting: whoever has read it may stop the server.
         let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
-        let running = build(serve)?.start().map_err(explain)?;
-        greet(&running);
+        let tls = tls(&serve)?;
+        let mut server = build(serve)?;
+        if let Some(tls) = &tls {
+            server = server.tls(tls.clone());
+        }
+        let running = server.start().map_err(explain)?;
+        greet(&running, tls.as_ref());
         tokio::select! {
             () = stop => {}
             () = running.failed() => tracing::error!("a worker died; the server ends"),
@@ -213,6 +242,28 @@ fn build(serve: Serve) -> Result<Server, Failure> {
     Ok(server)
 }
 
+/// What `--tls-…` asks for.
+fn tls(serve: &Serve) -> Result<Option<TlsConfig>, Failure> {
+    let bad = |error: madang::tls::TlsError| Failure::Usage(format!("TLS: {error}"));
+    let config = match (&serve.tls_cert, &serve.tls_key) {
+        (Some(certificates), Some(key)) => TlsConfig::from_files(certificates, key),
+        _ if serve.tls_self_signed => TlsConfig::self_signed(madang::lan_addresses()),
+        _ if serve.tls_client_ca.is_some() => {
+            return Err(Failure::Usage(
+                "--tls-client-ca needs TLS: give --tls-cert and --tls-key, or --tls-self-signed"
+                    .into(),
+            ));
+        }
+        _ => return Ok(None),
+    };
+    let config = config.map_err(bad)?;
+    match &serve.tls_client_ca {
+        Some(file) => config.client_certificates(file, serve.tls_client_optional).map(Some),
+        None => Ok(Some(config)),
+    }
+    .map_err(bad)
+}
+
 fn explain(error: madang::Error) -> Failure {
     match error {
         madang::Error::Listen(error) => Failure::Usage(format!("--listen: {error}")),
@@ -221,7 +272,8 @@ fn explain(error: madang::Error) -> Failure {
 }
 
 /// Says where the page is and what answers where. A closed standard output is no reason to stop.
-fn greet(running: &Running) {
+fn greet(running: &Running, tls: Option<&TlsConfig>) {
+    let page = |address| page(address, tls.is_some());
     let mut text = String::from("Madang is open.\n");
     for address in running.addresses() {
         let _ = writeln!(text, "  chat page     {}", page(*address));
@@ -242,19 +294,26 @@ fn greet(running: &Running) {
             let _ = writeln!(text, "  WebSocket     {base}{}{path}  {}", mount.path, mount.about);
         }
     }
+    if let Some(fingerprint) = tls.and_then(TlsConfig::fingerprint) {
+        let _ = writeln!(
+            text,
+            "The certificate is self-signed; its SHA-256 fingerprint is\n  {fingerprint}"
+        );
+    }
     let _ = writeln!(text, "{} worker(s); Ctrl-C stops.", running.workers());
     drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 /// An address that a browser on this machine can open.
-fn page(address: SocketAddr) -> String {
+fn page(address: SocketAddr, is_secure: bool) -> String {
+    let scheme = if is_secure { "https" } else { "http" };
     let ip = match address {
         SocketAddr::V4(_) if address.ip().is_unspecified() => "127.0.0.1".into(),
         SocketAddr::V6(_) if address.ip().is_unspecified() => "[::1]".into(),
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    format!("http://{ip}:{}/", address.port())
+    format!("{scheme}://{ip}:{}/", address.port())
 }
 
 /// Reads a whole number within bounds.

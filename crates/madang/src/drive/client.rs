@@ -1,6 +1,6 @@
 //! The clients of one worker: what fan-out touches close together, the rest beside it.
 
-use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 
 use madang_proto::Session;
 use madang_ws::Connection;
@@ -11,13 +11,14 @@ use super::{
     doorstep::Guest,
     mail::{ClientId, Pass},
     outbox::Outbox,
+    stream::Tls,
 };
 use crate::hub::TopicKey;
 use madang_proto::Topic;
 
 /// The part of a client that a delivery touches.
 pub(super) struct Hot {
-    pub(super) socket: Option<TcpStream>,
+    pub(super) socket: Option<OwnedFd>,
     pub(super) generation: u32,
     pub(super) outbox: Outbox,
     /// When something was last heard, in seconds of the worker's clock.
@@ -50,6 +51,8 @@ impl Flags {
     pub(super) const TAKEN: u16 = 1 << 9;
     /// It is a connection that has said nothing yet, with no client.
     pub(super) const DOORSTEP: u16 = 1 << 10;
+    /// There is TLS over its socket.
+    pub(super) const TLS: u16 = 1 << 11;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 
@@ -79,6 +82,8 @@ pub(super) struct Cold {
     pub(super) session: Option<Box<dyn Session>>,
     /// The protocol's and the compression's part of a [`FormKey`](crate::hub::FormKey).
     pub(super) form_base: u32,
+    /// Of a client that is [`Flags::TLS`].
+    pub(super) tls: Option<Box<Tls>>,
     /// Names the session in the hub.
     pub(super) id: u64,
     pub(super) subscriptions: SmallVec<[Subscription; 1]>,
@@ -184,4 +189,4 @@ impl Clients {
 }
 
 // Idle memory is these two, the session, and its place in the hub.
-const _: () = assert!(size_of::<Cold>() <= 264 && size_of::<Hot>() <= 48);
+const _: () = assert!(size_of::<Cold>() <= 272 && size_of::<Hot>() <= 48);

@@ -6,10 +6,7 @@
 //! whole and right is answered at once, and the place becomes the client's; everything else is
 //! handed to HTTP, with what was read.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener, TcpStream},
-};
+use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
 use rustix::net::SocketFlags;
 
@@ -23,13 +20,13 @@ use super::{
 /// Who decides at the door: the server above the worker.
 pub(crate) trait Doorkeeper {
     /// A connection was taken. Gives it a pass, or turns it away.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr) -> Option<(TcpStream, Pass)>;
+    fn admit(&mut self, stream: OwnedFd, peer: Option<SocketAddr>) -> Option<(OwnedFd, Pass)>;
 
     /// Looks at the first bytes of a connection.
-    fn greet(&mut self, first: &[u8], stream: &TcpStream, visitor: &Guest) -> Greeting;
+    fn greet(&mut self, first: &[u8], stream: &OwnedFd, visitor: &Guest) -> Greeting;
 
     /// Takes over a connection that is no WebSocket, or not yet, with what it said.
-    fn pass_on(&mut self, stream: TcpStream, early: &[u8], visitor: Guest);
+    fn pass_on(&mut self, stream: OwnedFd, early: &[u8], visitor: Guest);
 }
 
 /// What a connection's first bytes are.
@@ -42,13 +39,14 @@ pub(crate) enum Greeting {
 
 /// A connection that waits on the doorstep.
 pub(crate) struct Guest {
-    pub(crate) peer: SocketAddr,
+    /// Its address; a unix socket's peer has none.
+    pub(crate) peer: Option<SocketAddr>,
     pub(crate) pass: Pass,
 }
 
 /// The sockets that a worker listens on, and who decides there.
 pub(crate) struct Doors {
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Vec<OwnedFd>,
     pub(crate) keeper: Box<dyn Doorkeeper>,
 }
 
@@ -106,7 +104,7 @@ impl Worker {
         }
     }
 
-    fn let_in(&mut self, stream: TcpStream, guest: Guest) {
+    fn let_in(&mut self, stream: OwnedFd, guest: Guest) {
         let id = self.clients.reserve(self.seconds());
         let slot = id.slot as usize;
         self.clients.hot[slot].flags.set(Flags::DOORSTEP);
@@ -159,16 +157,13 @@ impl Worker {
 }
 
 /// The next connection, if one waits.
-fn accept(listener: &TcpListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+fn accept(listener: &OwnedFd) -> io::Result<Option<(OwnedFd, Option<SocketAddr>)>> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     loop {
         match rustix::net::acceptfrom_with(listener, flags) {
             Ok((fd, peer)) => {
-                // A peer that is gone already may have no address any more.
                 let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-                if let Some(peer) = peer {
-                    return Ok(Some((fd.into(), peer)));
-                }
+                return Ok(Some((fd, peer)));
             }
             Err(rustix::io::Errno::AGAIN) => return Ok(None),
             // It left the queue before it was taken (accept(2): such errors are to be treated like

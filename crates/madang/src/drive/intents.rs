@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    net::TcpStream,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -19,6 +18,7 @@ use super::{
     client::{Cold, Flags, Subscription},
     mail::{ClientHandle, ClientId, Newcomer},
     outbox::SlowConsumer,
+    stream::Stream,
     worker::Worker,
 };
 use crate::app::{Begin, Command};
@@ -62,6 +62,7 @@ impl Worker {
             ws: madang_ws::Connection::new(madang_ws::Role::Server, &self.config.limits, deflate),
             session: Some(begun),
             form_base: u32::from(protocol) << 16 | u32::from(shared_bits),
+            tls: None,
             id: session,
             subscriptions: smallvec::SmallVec::new(),
             give_up: 0,
@@ -77,16 +78,25 @@ impl Worker {
     }
 
     /// The handshake of an expected client is answered, and its socket is here.
-    pub(super) fn adopt(&mut self, id: ClientId, stream: TcpStream, early: &[u8]) {
+    pub(super) fn adopt(&mut self, id: ClientId, stream: Stream, early: &[u8]) {
         let Some(slot) = self.clients.find(id) else { return };
-        if let Err(error) = self.poller.add(&stream, id.token(), self.interest(slot)) {
+        if let Err(error) = self.poller.add(&stream.socket, id.token(), self.interest(slot)) {
             tracing::warn!(%error, "a socket cannot be watched");
             return self.cut(slot);
         }
         self.clients.hot[slot].heard = self.seconds();
-        self.clients.hot[slot].socket = Some(stream);
+        self.clients.hot[slot].socket = Some(stream.socket);
+        let is_secure = stream.tls.is_some();
+        if let Some(cold) = self.clients.cold[slot].as_deref_mut().filter(|_| is_secure) {
+            cold.tls = stream.tls;
+            self.clients.hot[slot].flags.set(Flags::TLS);
+        }
         self.mark_dirty(slot);
         self.feed_early(slot, early);
+        if is_secure && self.clients.find(id).is_some() {
+            // TLS may have more than HTTP has read of it; no event will tell.
+            self.decrypt(slot, 0);
+        }
     }
 
     /// What came behind the handshake goes the way of everything that is received.

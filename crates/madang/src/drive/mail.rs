@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -13,7 +13,7 @@ use std::{
 use madang_proto::Protocol;
 use tokio::sync::oneshot;
 
-use super::poll::Wake;
+use super::{poll::Wake, stream::Stream};
 use crate::{
     app::{Begin, Client, Command},
     hub::{self, Mailbox},
@@ -23,7 +23,7 @@ use crate::{
 pub(super) enum Mail {
     Hub(hub::Mail),
     Reserve(Box<Newcomer>, oneshot::Sender<ClientId>),
-    Adopt(ClientId, TcpStream, Vec<u8>),
+    Adopt(ClientId, Stream, Vec<u8>),
     Forget(ClientId),
     Command(ClientId, Command),
     GoAway { until: Instant },
@@ -218,7 +218,7 @@ pub(crate) struct Reserved {
 
 impl Reserved {
     /// The answer is written: the socket, and what the client sent behind its handshake.
-    pub(crate) fn adopt(mut self, stream: TcpStream, early: Vec<u8>) {
+    pub(crate) fn adopt(mut self, stream: Stream, early: Vec<u8>) {
         self.is_used = true;
         self.worker.post(Mail::Adopt(self.id, stream, early));
     }

@@ -1,7 +1,7 @@
 //! What time brings: pings, idle clients, deadlines, goodbyes. Once a second, over all clients;
 //! there is no timer for each.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
 use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
@@ -111,7 +111,9 @@ impl Worker {
     /// Ends a client that does not read what it is sent.
     pub(super) fn disconnect_slow(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        let peer = self.clients.hot[slot].socket.as_ref().and_then(|to| to.peer_addr().ok());
+        let socket = self.clients.hot[slot].socket.as_ref();
+        let peer = socket
+            .and_then(|socket| SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok());
         let peer = peer.map(tracing::field::display);
         tracing::info!(session = cold.id, peer, "M503: slow consumer disconnected");
         self.clients.hot[slot].outbox.abandon();

@@ -1,19 +1,16 @@
 //! What a turn does with one client's socket: receive, parse, write, end.
 
-use std::{
-    io::{self, IoSlice},
-    net::TcpStream,
-};
+use std::io::{self, IoSlice};
 
 use madang_proto::{Input as SessionInput, session::Farewell};
 use madang_ws::{ClosedBy, Event, Input, Kind};
-use rustix::net::{RecvFlags, SendFlags};
 
 use super::{
     client::{Cold, Flags, Held},
     mail::ClientId,
     outbox::Flushed,
     poll::{Interest, Ready},
+    stream,
     worker::Worker,
 };
 
@@ -50,20 +47,22 @@ impl Worker {
             return 0;
         }
         let Some(socket) = &self.clients.hot[slot].socket else { return 0 };
-        match rustix::net::recv(socket, &mut self.buffer[..], RecvFlags::empty()) {
-            Ok((0, _)) => {
+        match stream::receive(socket, &mut self.buffer) {
+            Ok(0) => {
                 self.end_of_stream(slot);
                 0
             }
-            Ok((count, _)) => {
+            Ok(count) => {
                 let seconds = self.seconds();
                 let hot = &mut self.clients.hot[slot];
                 hot.heard = seconds;
                 hot.flags.clear(Flags::PINGED);
-                if !hot.flags.has(Flags::LINGERING | Flags::DOORSTEP) {
+                if !hot.flags.has(Flags::LINGERING | Flags::DOORSTEP | Flags::TLS) {
                     self.feed(slot, count);
                 } else if hot.flags.has(Flags::DOORSTEP) {
                     self.greet(slot, count);
+                } else if !hot.flags.has(Flags::LINGERING) {
+                    self.decrypt(slot, count);
                 }
                 count
             }
@@ -213,14 +212,20 @@ impl Worker {
             return;
         }
         let was_blocked = hot.outbox.is_blocked();
-        // A socket that has yet to come is one that takes nothing: the same bounds hold.
-        let mut write = |slices: &[IoSlice<'_>]| match &hot.socket {
-            Some(socket) => send(socket, slices),
-            None => Err(io::ErrorKind::WouldBlock.into()),
+        let flushed = if hot.flags.has(Flags::TLS) {
+            self.clients.flush_secure(slot, &mut self.pool, self.now)
+        } else {
+            // A socket that has yet to come is one that takes nothing: the same bounds hold.
+            hot.outbox.flush(&mut self.pool, self.now, &mut |slices: &[IoSlice<'_>]| match &hot
+                .socket
+            {
+                Some(socket) => stream::send(socket, slices),
+                None => Err(io::ErrorKind::WouldBlock.into()),
+            })
         };
-        match hot.outbox.flush(&mut self.pool, self.now, &mut write) {
+        match flushed {
             Ok(Flushed::Done) => {
-                if was_blocked {
+                if was_blocked || self.clients.hot[slot].flags.has(Flags::WANTS_WRITE) {
                     self.unblock(slot);
                 }
                 if self.clients.hot[slot].flags.has(Flags::ENDING) {
@@ -278,7 +283,7 @@ impl Worker {
         Interest { read, write: flags.has(Flags::WANTS_WRITE) }
     }
 
-    fn end_of_stream(&mut self, slot: usize) {
+    pub(super) fn end_of_stream(&mut self, slot: usize) {
         if let Some(mut cold) = self.clients.cold[slot].take() {
             cold.ws.handle_eof();
             while let Some(event) = cold.ws.poll_event() {
@@ -303,20 +308,13 @@ impl Worker {
             return;
         }
         hot.flags.clear(Flags::PAUSED);
-        if let Some(socket) = &hot.socket
-            && socket.shutdown(std::net::Shutdown::Write).is_err()
+        self.clients.close_secure(slot);
+        if let Some(socket) = &self.clients.hot[slot].socket
+            && stream::shut(socket).is_err()
         {
             self.clients.remove(slot);
         } else {
             self.watch(slot);
         }
     }
-}
-
-fn send(socket: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    if let [slice] = slices {
-        return Ok(rustix::net::send(socket, slice, SendFlags::NOSIGNAL)?);
-    }
-    let mut control = rustix::net::SendAncillaryBuffer::default();
-    Ok(rustix::net::sendmsg(socket, slices, &mut control, SendFlags::NOSIGNAL)?)
 }

@@ -65,6 +65,8 @@ pub(crate) struct Worker {
     pub(super) dirty: Vec<u32>,
     /// Where everything is received; idle sockets own no buffer.
     pub(super) buffer: Vec<u8>,
+    /// What TLS makes of it.
+    pub(super) plain: Vec<u8>,
     /// Pongs and close frames on their way to an outbox.
     pub(super) scratch: Vec<u8>,
     pub(super) out: Out,
@@ -123,6 +125,7 @@ impl Worker {
             pool: Pool::default(),
             dirty: Vec::new(),
             buffer: vec![0; BUFFER],
+            plain: Vec::new(),
             scratch: Vec::new(),
             out: Out::default(),
             mail: VecDeque::new(),

@@ -53,6 +53,8 @@ pub struct Server {
     origins: OriginPolicy,
     subprotocols: Vec<String>,
     preference: Preference,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::TlsConfig>,
 }
 
 enum Handled {
@@ -92,6 +94,8 @@ impl Server {
             origins: OriginPolicy::default(),
             subprotocols: Vec::new(),
             preference: Preference::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -218,6 +222,14 @@ impl Server {
         self
     }
 
+    /// Speaks TLS, and nothing else, at every address.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: crate::tls::TlsConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
     /// Starts the workers and returns at once. To be called within a tokio runtime, on which the
     /// handlers will run.
     pub fn start(self) -> Result<Running, Error> {
@@ -258,6 +270,8 @@ impl Server {
             deflate: self.drive.deflate,
             gate,
             turned_away: Seldom::default(),
+            #[cfg(feature = "tls")]
+            tls: self.tls,
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {

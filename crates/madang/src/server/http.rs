@@ -17,10 +17,15 @@ use madang_ws::{
     deflate,
     handshake::{origin::OriginPolicy, server::Preference},
 };
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::watch, time::timeout};
+use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
 
 use super::{
-    gate::Gate, pages::Pages, rewind::Rewind, route::Routes, seldom::Seldom, upgrade::upgrade,
+    gate::Gate,
+    io::{Io, Socket},
+    pages::Pages,
+    route::Routes,
+    seldom::Seldom,
+    upgrade::upgrade,
 };
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
@@ -34,6 +39,8 @@ pub(super) struct Site {
     pub(super) deflate: deflate::Settings,
     pub(super) gate: Arc<Gate>,
     pub(super) turned_away: Seldom,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<crate::tls::TlsConfig>,
 }
 
 /// One connection, as its requests see it.
@@ -42,7 +49,8 @@ pub(super) struct Visit {
     pub(super) site: Arc<Site>,
     pub(super) worker: WorkerHandle,
     pub(super) peer: Option<SocketAddr>,
-    pub(super) local: SocketAddr,
+    /// The address that it came to; none of a unix socket.
+    pub(super) local: Option<SocketAddr>,
     pub(super) pass: Pass,
     /// Until the connection is done with, or is a client of the worker.
     _visitor: Arc<Visitor>,
@@ -53,7 +61,7 @@ impl Visit {
         site: &Arc<Site>,
         worker: &WorkerHandle,
         peer: Option<SocketAddr>,
-        local: SocketAddr,
+        local: Option<SocketAddr>,
         pass: Pass,
     ) -> Self {
         Self {
@@ -68,12 +76,25 @@ impl Visit {
 }
 
 impl Site {
+    /// Whether its connections begin with TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
     /// Notes, now and then, that somebody is turned away because the server is full.
-    pub(super) fn log_full(&self, peer: SocketAddr) {
-        tracing::debug!(%peer, "turned away a connection");
+    pub(super) fn log_full(&self, peer: Option<SocketAddr>) {
+        let peer = peer.map(tracing::field::display);
+        tracing::debug!(peer, "turned away a connection");
         if self.turned_away.is_due(Instant::now()) {
             let limit = self.gate.limit();
-            tracing::warn!(limit, %peer, "M501: as many connections as may be; more are turned away");
+            tracing::warn!(
+                limit,
+                peer,
+                "M501: as many connections as may be; more are turned away"
+            );
         }
     }
 }
@@ -119,6 +140,11 @@ impl Body {
     }
 }
 
+/// Whether only this machine reaches the address that a connection came to.
+pub(super) fn is_loopback(local: Option<SocketAddr>) -> bool {
+    local.is_none_or(|local| local.ip().to_canonical().is_loopback())
+}
+
 /// A short answer in plain text.
 pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
@@ -137,11 +163,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-pub(super) async fn converse(
-    stream: Rewind<TcpStream>,
-    visit: Visit,
-    mut stop: watch::Receiver<bool>,
-) {
+pub(super) async fn converse(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let visit = visit.clone();
         async move {
@@ -202,7 +224,7 @@ pub(super) const FULL: &str =
 pub(super) const GOING: &str = "M504: this server is going away. Try again later.\n";
 
 /// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: TcpStream, why: &'static str) {
+pub(super) async fn turn_away(mut stream: Socket, why: &'static str) {
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{why}",

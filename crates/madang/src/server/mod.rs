@@ -3,6 +3,7 @@
 mod builder;
 mod gate;
 mod http;
+mod io;
 mod keeper;
 mod listen;
 mod owner;
@@ -10,6 +11,8 @@ mod pages;
 mod rewind;
 mod route;
 mod running;
+#[cfg(feature = "tls")]
+mod secure;
 mod seldom;
 mod upgrade;
 

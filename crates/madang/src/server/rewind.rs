@@ -21,6 +21,12 @@ impl<T> Rewind<T> {
         Self { early: early.into(), stream }
     }
 
+    /// What was read before and not yet again.
+    #[cfg(feature = "tls")]
+    pub(super) fn early(&self) -> &[u8] {
+        &self.early
+    }
+
     /// The stream, and what of the early bytes nobody has read.
     pub(super) fn into_parts(self) -> (T, Bytes) {
         (self.stream, self.early)

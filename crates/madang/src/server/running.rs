@@ -147,8 +147,13 @@ fn work(plan: Plan) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         let Plan { index, handle, listeners, site, drive, protocols, hub, stop, peers } = plan;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = site.tls.as_ref().filter(|_| index == 0) {
+            tokio::spawn(crate::tls::watch(tls.clone(), stop.clone()));
+        }
         let mut worker = Worker::new(handle.clone(), index, drive, protocols, &hub, peers)?;
         let keeper = Box::new(Keeper { site, worker: handle, stop });
+        let listeners = listeners.into_iter().map(Into::into).collect();
         worker.open(Doors { listeners, keeper })?;
         worker.run().await
     });

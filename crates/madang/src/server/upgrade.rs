@@ -9,11 +9,10 @@ use madang_ws::{
     deflate::{self, Agreement},
     handshake::server::{self, Refusal},
 };
-use tokio::net::TcpStream;
 
 use super::{
-    http::{Body, Site, Visit, plain},
-    rewind::Rewind,
+    http::{Body, Site, Visit, is_loopback, plain},
+    io::Io,
     route::{Door, Found},
 };
 use crate::{
@@ -29,7 +28,7 @@ pub(super) async fn upgrade(
 ) -> Response<Body> {
     let socket = hyper::upgrade::on(&mut request);
     let request = request.map(|_| ());
-    let loopback = || visit.local.ip().to_canonical().is_loopback();
+    let loopback = || is_loopback(visit.local);
     match agree(&visit.site, loopback, found, &request) {
         Ok(agreed) => {
             let newcomer = Newcomer {
@@ -110,13 +109,12 @@ async fn hand_over(socket: OnUpgrade, place: Reserved) {
             return;
         }
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<Rewind<TcpStream>>>() else {
-        tracing::error!("an upgraded connection is no TCP socket");
+    let Ok(parts) = upgraded.downcast::<TokioIo<Io>>() else {
+        tracing::error!("an upgraded connection is no socket");
         return;
     };
-    let (stream, unread) = parts.io.into_inner().into_parts();
-    match stream.into_std() {
-        Ok(stream) => place.adopt(stream, [parts.read_buf, unread].concat()),
+    match parts.io.into_inner().into_stream() {
+        Ok((stream, unread)) => place.adopt(stream, [parts.read_buf, unread].concat()),
         Err(error) => tracing::warn!(%error, "a socket cannot leave its runtime"),
     }
 }

@@ -10,6 +10,7 @@ mod hostile;
 mod raw;
 mod slow;
 mod stop;
+mod tls;
 mod workers;
 
 use std::net::SocketAddr;

@@ -1,0 +1,58 @@
+//! TLS on a connection that has said its first bytes.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{io::AsyncWriteExt as _, time::timeout};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use super::{
+    io::{Io, Socket},
+    rewind::Rewind,
+};
+
+/// The longest time for a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The content type of a record that begins a handshake (RFC 8446 §5.1).
+const HANDSHAKE: u8 = 0x16;
+
+/// What somebody hears who speaks HTTP to a port that speaks TLS.
+const PLAIN: &str =
+    "M103: this port speaks TLS: use https:// or wss:// instead of http:// or ws://.\n";
+
+/// The handshake; `None` when it failed, which was told to the peer as far as TLS can.
+pub(super) async fn accept(
+    mut stream: Rewind<Socket>,
+    config: Arc<ServerConfig>,
+    peer: Option<SocketAddr>,
+) -> Option<Io> {
+    let peer = peer.map(tracing::field::display);
+    if stream.early().first().is_some_and(|first| *first != HANDSHAKE) {
+        tracing::debug!(peer, "M103: something else than TLS on a port that speaks TLS");
+        drop(timeout(HANDSHAKE_TIMEOUT, refuse_plain(&mut stream)).await);
+        return None;
+    }
+    match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => Some(Io::Secure(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, peer, "M104: a TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(peer, "M104: a TLS handshake took too long");
+            None
+        }
+    }
+}
+
+async fn refuse_plain(stream: &mut Rewind<Socket>) -> io::Result<()> {
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nMadang-Code: M103\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{PLAIN}",
+        PLAIN.len()
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Closing on unread bytes would reset the connection before the answer is read.
+    tokio::io::copy(stream, &mut tokio::io::sink()).await?;
+    Ok(())
+}
