@@ -1,6 +1,8 @@
-//! fastwebsockets: echoes at `/`, sends to everybody at `/ws/bench`.
+//! fastwebsockets: echoes at `/`, sends to everybody at `/ws/bench`. With `tls` behind the port it
+//! speaks TLS, as tokio-rustls does it by default.
 
 mod listen;
+mod secure;
 
 use bytes::Bytes;
 use fastwebsockets::{
@@ -13,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::broadcast::Sender;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -23,16 +26,30 @@ type Everybody = Sender<(OpCode, Bytes)>;
 async fn main() -> std::io::Result<()> {
     let listener = listen::listen()?;
     let everybody: Everybody = listen::channel();
+    let acceptor = std::env::args().nth(2).filter(|arg| arg == "tls").map(|_| secure::acceptor());
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let everybody = everybody.clone();
+        let (everybody, acceptor) = (everybody.clone(), acceptor.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| handshake(request, everybody.clone()));
-            // An error is the client's leaving, which ends each run.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+            match acceptor {
+                None => serve(stream, everybody).await,
+                Some(acceptor) => {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    serve(stream, everybody).await;
+                }
+            }
         });
     }
+}
+
+async fn serve<S>(stream: S, everybody: Everybody)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| handshake(request, everybody.clone()));
+    // An error is the client's leaving, which ends each run.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await;
 }
 
 async fn handshake(
