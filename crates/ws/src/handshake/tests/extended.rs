@@ -38,10 +38,7 @@ fn the_example_of_the_rfc() {
         let response = upgrade.response(Some("chat"), None).unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         let headers: Vec<_> = response.headers().iter().collect();
-        assert_eq!(
-            headers,
-            [(&header::SEC_WEBSOCKET_PROTOCOL, &HeaderValue::from_static("chat"))]
-        );
+        assert_eq!(headers, [(&header::SEC_WEBSOCKET_PROTOCOL, &HeaderValue::from_static("chat"))]);
         assert_eq!(upgrade.response(Some("other"), None).unwrap_err().0, "other");
     }
 }
