@@ -53,21 +53,41 @@ fn reset(stream: u32) -> Vec<u8> {
 fn connect(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
     stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).unwrap();
     stream
+}
+
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl Frame {
+    /// The error code, if it is a GOAWAY.
+    fn goaway(&self) -> Option<u32> {
+        let code = || self.payload[4..8].try_into().unwrap();
+        (self.kind == GOAWAY).then(|| u32::from_be_bytes(code()))
+    }
+}
+
+/// The next frame, unless the connection ends.
+fn read(stream: &mut TcpStream) -> Option<Frame> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).ok()?;
+    let [a, b, c, kind, flags, id @ ..] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+    stream.read_exact(&mut payload).unwrap();
+    Some(Frame { kind, flags, stream: u32::from_be_bytes(id), payload })
 }
 
 /// Reads frames until the connection ends; the error code of its last GOAWAY.
 fn last_words(stream: &mut TcpStream) -> Option<u32> {
     let mut code = None;
-    let mut head = [0; 9];
-    while stream.read_exact(&mut head).is_ok() {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        stream.read_exact(&mut payload).unwrap();
-        if head[3] == GOAWAY {
-            code = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
-        }
+    while let Some(read) = read(stream) {
+        code = read.goaway().or(code);
     }
     code
 }
@@ -132,44 +152,35 @@ async fn floods_end_their_own_connection_and_nobody_else_notices() {
 async fn streams_that_were_answered_and_are_reset_count_too() {
     let (address, _running) = yard(1);
     let mut stream = connect(address);
-    let mut ended = None;
-    for number in 0..2_000 {
-        let id = 2 * number + 1;
-        if stream.write_all(&get(id)).is_err() {
-            ended = Some(number);
-            break;
+    let mut answered = 0;
+    // One after the other: each answer is read before its stream is reset.
+    let code = loop {
+        let id = 2 * answered + 1;
+        stream.write_all(&get(id)).unwrap();
+        if let Some(code) = goaway_before_end_of(&mut stream, id) {
+            break code;
         }
-        // Its answer is read, or the end comes.
-        if !await_end_of(&mut stream, id) {
-            ended = Some(number);
-            break;
-        }
-        if stream.write_all(&reset(id)).is_err() {
-            ended = Some(number);
-            break;
-        }
-    }
+        stream.write_all(&reset(id)).unwrap();
+        answered += 1;
+        assert!(answered < 20_000, "{answered} resets in a row were taken");
+    };
     // The budget is 256, and 100 a second more.
-    let ended = ended.expect("2,000 resets in a row were taken");
-    assert!(ended >= 256, "after {ended} resets");
+    assert!(answered >= 256, "after {answered} resets");
+    assert_eq!(code, CALM);
 }
 
-/// Reads frames until a stream's last; false when the connection ends before.
-fn await_end_of(stream: &mut TcpStream, id: u32) -> bool {
-    let mut head = [0; 9];
-    while stream.read_exact(&mut head).is_ok() {
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        stream.read_exact(&mut payload).unwrap();
-        let of = u32::from_be_bytes(head[5..9].try_into().unwrap());
-        if head[3] == GOAWAY {
-            return false;
+/// Reads frames until a stream's last, or until GOAWAY, whose error code it returns.
+fn goaway_before_end_of(stream: &mut TcpStream, id: u32) -> Option<u32> {
+    loop {
+        let read = read(stream).unwrap();
+        if read.kind == GOAWAY {
+            return read.goaway();
         }
-        if of == id && matches!(head[3], DATA | HEADERS) && head[4] & END_STREAM != 0 {
-            return true;
+        let can_end = matches!(read.kind, DATA | HEADERS);
+        if read.stream == id && can_end && read.flags & END_STREAM != 0 {
+            return None;
         }
     }
-    false
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,16 +229,11 @@ async fn over_the_limit_of_streams_one_is_refused_and_the_others_go_on() {
     let burst: Vec<u8> = (0..5).flat_map(|number| open(2 * number + 1)).collect();
     stream.write_all(&burst).unwrap();
     let (mut answered, mut refused) = (Vec::new(), None);
-    let mut head = [0; 9];
     while answered.len() < 4 || refused.is_none() {
-        stream.read_exact(&mut head).unwrap();
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        stream.read_exact(&mut payload).unwrap();
-        let id = u32::from_be_bytes(head[5..9].try_into().unwrap());
-        match head[3] {
-            HEADERS => answered.push(id),
-            RST_STREAM => refused = Some((id, payload)),
+        let read = read(&mut stream).unwrap();
+        match read.kind {
+            HEADERS => answered.push(read.stream),
+            RST_STREAM => refused = Some((read.stream, read.payload)),
             _ => {}
         }
     }
