@@ -85,12 +85,12 @@ pub(super) fn agree(
     found: &Found<'_>,
     request: &Request<()>,
 ) -> Result<Agreed, Box<Response<Body>>> {
-    let offer = server::check(request).map_err(refuse)?;
+    let offer = server::check(request).map_err(|refusal| Box::new(refuse(&refusal)))?;
     agree_on(site, loopback, found, request, &offer)
 }
 
-fn refuse(refusal: Refusal) -> Box<Response<Body>> {
-    Box::new(refusal.response().map(Body::from))
+fn refuse(refusal: &Refusal) -> Response<Body> {
+    refusal.response().map(Body::from)
 }
 
 /// The same for a request that was checked, and is over whichever HTTP.
@@ -103,7 +103,7 @@ pub(super) fn agree_on(
 ) -> Result<Agreed, Box<Response<Body>>> {
     if offer.origin.is_some() {
         let allowed = site.origins.check(offer.origin, offer.host, loopback());
-        allowed.map_err(|error| refuse(error.into()))?;
+        allowed.map_err(|error| Box::new(refuse(&error.into())))?;
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();

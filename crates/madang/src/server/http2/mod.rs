@@ -65,7 +65,7 @@ const PENDING_RESETS: usize = 20;
 /// Streams that were reset because of errors of the peer; more end the connection.
 const ERROR_RESETS: usize = 256;
 /// A connection without a stream is closed after so long.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How often a connection is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -125,8 +125,8 @@ where
                 leaving: false,
                 idle_until: Some(begun + HEAD_TIMEOUT),
                 end_by: None,
-                pings: pings.map(|pings| Pings {
-                    pings,
+                pings: pings.map(|line| Pings {
+                    line,
                     is_sent: false,
                     next: begun + PING_INTERVAL,
                 }),
@@ -158,7 +158,7 @@ impl Drop for Serving {
 
 /// Whether the peer is still there.
 struct Pings {
-    pings: PingPong,
+    line: PingPong,
     is_sent: bool,
     next: Instant,
 }
@@ -283,7 +283,7 @@ impl Keep {
         if let Some(pings) = &mut self.pings
             && now >= pings.next
         {
-            if pings.is_sent || pings.pings.send_ping(Ping::opaque()).is_err() {
+            if pings.is_sent || pings.line.send_ping(Ping::opaque()).is_err() {
                 return true;
             }
             (pings.is_sent, pings.next) = (true, now + PING_TIMEOUT);
@@ -314,9 +314,7 @@ impl Keep {
 /// The answer to a ping, if one is awaited.
 async fn pong(pings: Option<&mut Pings>) -> Result<(), h2::Error> {
     match pings {
-        Some(Pings { pings, is_sent: true, .. }) => {
-            poll_fn(|cx| pings.poll_pong(cx)).await.map(drop)
-        }
+        Some(Pings { line, is_sent: true, .. }) => poll_fn(|cx| line.poll_pong(cx)).await.map(drop),
         _ => std::future::pending().await,
     }
 }

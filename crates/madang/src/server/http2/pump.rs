@@ -2,8 +2,8 @@
 //!
 //! The worker has the socket's other end, and everything that it does with a client over TCP works
 //! there too. What waits between the two is a few buffers of fixed size, so that a client that does
-//! not read is seen by its outbox. RFC 8441 §5: "END_STREAM" is TCP's FIN, and RST_STREAM with
-//! CANCEL its reset.
+//! not read is seen by its outbox. RFC 8441 §5: `END_STREAM` is TCP's FIN, and
+//! `RST_STREAM` with `CANCEL` its reset.
 
 use std::{future::poll_fn, io, os::fd::OwnedFd, time::Duration};
 

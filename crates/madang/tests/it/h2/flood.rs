@@ -108,8 +108,8 @@ fn bystander(address: SocketAddr, stop: &Arc<AtomicBool>) -> thread::JoinHandle<
     })
 }
 
-/// ATTACKS 24: each way to make work without using anything ends with ENHANCE_YOUR_CALM, costs no
-/// memory, and nobody else notices.
+/// ATTACKS 24: each way to make work without using anything ends with
+/// `ENHANCE_YOUR_CALM`, costs no memory, and nobody else notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_end_their_own_connection_and_nobody_else_notices() {
     let (address, _running) = start(Server::new().workers(1).inline("/echo", echo));

@@ -23,7 +23,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for something that comes.
 pub(super) async fn soon<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("it does not come")
+    timeout(PATIENCE, future).await.unwrap()
 }
 
 /// A connection.
@@ -171,16 +171,13 @@ impl WebSocket {
             if let Some(news) = self.news.pop_front() {
                 return news;
             }
-            match soon(self.from.data()).await {
-                Some(Ok(data)) => {
-                    self.from.flow_control().release_capacity(data.len()).unwrap();
-                    self.take(data.to_vec());
-                }
-                Some(Err(_)) | None => {
-                    self.connection.handle_eof();
-                    self.take(Vec::new());
-                    assert!(!self.news.is_empty(), "nothing comes any more");
-                }
+            if let Some(Ok(data)) = soon(self.from.data()).await {
+                self.from.flow_control().release_capacity(data.len()).unwrap();
+                self.take(data.to_vec());
+            } else {
+                self.connection.handle_eof();
+                self.take(Vec::new());
+                assert!(!self.news.is_empty(), "nothing comes any more");
             }
             self.transmit().await;
         }
