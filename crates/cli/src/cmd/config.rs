@@ -10,7 +10,7 @@ use crate::config::{self, Flags, Problems};
 /// Flags of `madang check-config`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckConfig {
-    /// The file [default: madang.toml, where there is one; also MADANG_CONFIG].
+    /// The file [default: madang.toml, where there is one; also `MADANG_CONFIG`].
     file: Option<PathBuf>,
 
     /// Print a file with every key, its meaning and its default instead.
@@ -30,6 +30,7 @@ pub(crate) fn run(arguments: CheckConfig) -> Result<(), Failure> {
 }
 
 /// All that is wrong, a line each.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
 pub(super) fn problems(problems: Problems) -> Failure {
     Failure::Usage(problems.0.join("\nmadang: "))
 }

@@ -37,6 +37,10 @@ impl clap::Args for Flags {
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
             .help("Configuration [default: madang.toml, where there is one; also MADANG_CONFIG]");
+        let command = command.after_help(
+            "Each flag is also a key of madang.toml and a variable, such as MADANG_LOG for --log.\n\
+             A flag goes before a variable, a variable before the file.",
+        );
         KEYS.iter().map(flag).fold(command.arg(file), Command::arg)
     }
 
