@@ -139,7 +139,7 @@ fn quoted(text: &str) -> String {
         match letter {
             '"' | '\\' => out.extend(['\\', letter]),
             letter if letter.is_control() => {
-                out.extend(format!("\\u{:04X}", letter as u32).chars())
+                out.extend(format!("\\u{:04X}", letter as u32).chars());
             }
             letter => out.push(letter),
         }
