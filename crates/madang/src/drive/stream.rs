@@ -35,6 +35,12 @@ impl From<UnixStream> for Stream {
     }
 }
 
+impl From<OwnedFd> for Stream {
+    fn from(socket: OwnedFd) -> Self {
+        Self { socket, tls: None }
+    }
+}
+
 /// Receives what there is, without waiting.
 #[inline]
 pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> rustix::io::Result<usize> {

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::{
     gate::Gate,
     http::Site,
+    http2,
     pages::Pages,
     route::{Door, Routes},
     running::{self, Running},
@@ -45,6 +46,7 @@ pub struct Server {
     addresses: Vec<String>,
     workers: Option<usize>,
     max_connections: Option<usize>,
+    max_streams: u32,
     hub: Hub,
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
@@ -86,6 +88,7 @@ impl Server {
             addresses: Vec::new(),
             workers: None,
             max_connections: None,
+            max_streams: http2::Limits::STREAMS,
             hub,
             drive: DriveConfig::default(),
             protocols: Vec::new(),
@@ -123,6 +126,14 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = Some(connections);
+        self
+    }
+
+    /// How many streams a connection of HTTP/2 may have open (default 128). Each WebSocket among
+    /// them also counts as one of [`Server::max_connections`].
+    #[must_use]
+    pub fn max_streams(mut self, streams: u32) -> Self {
+        self.max_streams = streams.max(1);
         self
     }
 
@@ -236,7 +247,7 @@ impl Server {
         let workers = self.workers.unwrap_or_else(default_workers);
         let descriptors = raise_descriptor_limit();
         let most = self.max_connections.unwrap_or(usize::MAX);
-        let gate = Gate::new(most.min(descriptors.saturating_sub(SPARE_DESCRIPTORS)));
+        let gate = Gate::new(most, descriptors.saturating_sub(SPARE_DESCRIPTORS));
         // Its forms serve sockets of handlers too, so the raw protocol is always the first.
         let mut protocols = vec![&raw::PROTOCOL];
         let mut routes = Routes::default();
@@ -272,6 +283,7 @@ impl Server {
             turned_away: Seldom::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
+            http2: http2::Limits { streams: self.max_streams, noted: Seldom::default() },
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {

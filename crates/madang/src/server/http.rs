@@ -21,8 +21,10 @@ use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
 
 use super::{
     gate::Gate,
+    http2,
     io::{Io, Socket},
     pages::Pages,
+    rewind::Rewind,
     route::Routes,
     seldom::Seldom,
     upgrade::upgrade,
@@ -41,6 +43,7 @@ pub(super) struct Site {
     pub(super) turned_away: Seldom,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::TlsConfig>,
+    pub(super) http2: http2::Limits,
 }
 
 /// One connection, as its requests see it.
@@ -100,9 +103,9 @@ impl Site {
 }
 
 /// The longest time for a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest head of a request, in bytes.
-const MAX_HEAD: usize = 16 * 1024;
+pub(super) const MAX_HEAD: usize = 16 * 1024;
 /// The most headers of a request.
 const MAX_HEADERS: usize = 100;
 
@@ -157,13 +160,33 @@ pub(super) fn plain(status: StatusCode, text: String) -> Response<Body> {
 }
 
 /// Returns when the server stops.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error is the server's end, too.
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+/// Serves HTTP on a connection: HTTP/2 if that was agreed on (RFC 7301) or, without TLS, is how it
+/// begins; else HTTP/1.1.
+pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<bool>) {
+    let stream = match stream {
+        Io::Plain(stream) => stream,
+        #[cfg(feature = "tls")]
+        Io::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop).await;
+        }
+        #[cfg(feature = "tls")]
+        secure @ Io::Secure(_) => return converse_http1(secure, visit, stop).await,
+    };
+    match timeout(HEAD_TIMEOUT, http2::sniff(stream)).await {
+        Ok(Ok((stream, true))) => http2::converse(stream, visit, stop).await,
+        Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended at its start"),
+        Err(_) => tracing::debug!("an HTTP connection did not begin in time"),
+    }
+}
+
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-pub(super) async fn converse(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
+async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
         let visit = visit.clone();
         async move {
@@ -202,16 +225,21 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
     if let Some(found) = visit.site.routes.find(&path) {
         return upgrade(visit, &found, request).await;
     }
+    page(visit, request.map(|_| ())).await
+}
+
+/// Answers a request that is for no WebSocket's path.
+pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response =
             plain(StatusCode::METHOD_NOT_ALLOWED, "Pages are read with GET or HEAD.\n".into());
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
-    if path == "/healthz" {
+    if request.uri().path() == "/healthz" {
         return plain(StatusCode::OK, "ok\n".into());
     }
-    visit.site.pages.answer(request.map(|_| ())).await
+    visit.site.pages.answer(request).await
 }
 
 /// How long a client that is turned away may take to read why.

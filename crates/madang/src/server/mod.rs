@@ -3,6 +3,7 @@
 mod builder;
 mod gate;
 mod http;
+mod http2;
 mod io;
 mod keeper;
 mod listen;

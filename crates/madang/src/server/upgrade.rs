@@ -7,7 +7,7 @@ use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use madang_ws::{
     deflate::{self, Agreement},
-    handshake::server::{self, Refusal},
+    handshake::server::{self, Refusal, Upgrade},
 };
 
 use super::{
@@ -49,18 +49,23 @@ pub(super) async fn upgrade(
             agreed.response.map(|()| Body::default())
         }
         Err(response) => {
-            let status = response.status().as_u16();
-            let peer = visit.peer.map(tracing::field::display);
-            let path = request.uri().path();
-            if response.status() == StatusCode::FORBIDDEN {
-                // Browsers do not show the answer, so the log is where to learn of it.
-                let origin = request.headers().get(header::ORIGIN);
-                tracing::info!(peer, path, ?origin, "refused the page of another origin");
-            } else {
-                tracing::debug!(status, peer, path, "refused a WebSocket");
-            }
+            log_refusal(visit, &request, &response);
             *response
         }
+    }
+}
+
+/// Notes that a request does not become a WebSocket.
+pub(super) fn log_refusal(visit: &Visit, request: &Request<()>, response: &Response<Body>) {
+    let status = response.status().as_u16();
+    let peer = visit.peer.map(tracing::field::display);
+    let path = request.uri().path();
+    if response.status() == StatusCode::FORBIDDEN {
+        // Browsers do not show the answer, so the log is where to learn of it.
+        let origin = request.headers().get(header::ORIGIN);
+        tracing::info!(peer, path, ?origin, "refused the page of another origin");
+    } else {
+        tracing::debug!(status, peer, path, "refused a WebSocket");
     }
 }
 
@@ -79,11 +84,25 @@ pub(super) fn agree(
     found: &Found<'_>,
     request: &Request<()>,
 ) -> Result<Agreed, Box<Response<Body>>> {
-    let refuse = |refusal: Refusal| Box::new(refusal.response().map(Body::from));
-    let offer = server::check(request).map_err(refuse)?;
+    let offer = server::check(request).map_err(|refusal| Box::new(refuse(&refusal)))?;
+    agree_on(site, loopback, found, request, &offer)
+}
+
+fn refuse(refusal: &Refusal) -> Response<Body> {
+    refusal.response().map(Body::from)
+}
+
+/// The same for a request that was checked, and is over whichever HTTP.
+pub(super) fn agree_on(
+    site: &Site,
+    loopback: impl FnOnce() -> bool,
+    found: &Found<'_>,
+    request: &Request<()>,
+    offer: &Upgrade<'_>,
+) -> Result<Agreed, Box<Response<Body>>> {
     if offer.origin.is_some() {
         let allowed = site.origins.check(offer.origin, offer.host, loopback());
-        allowed.map_err(|error| refuse(error.into()))?;
+        allowed.map_err(|error| Box::new(refuse(&error.into())))?;
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();

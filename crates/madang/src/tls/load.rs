@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{
 use super::{Clients, Source, TlsError};
 
 /// Protocols over TLS (RFC 7301), the server's first choice first.
-const ALPN: [&[u8]; 1] = [b"http/1.1"];
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 pub(super) fn load(
     source: &Source,

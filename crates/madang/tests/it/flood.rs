@@ -270,7 +270,7 @@ async fn empty_messages_to_members_who_do_not_read_stay_bounded() {
 }
 
 /// The process's memory in KiB.
-fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

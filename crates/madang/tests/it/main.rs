@@ -4,6 +4,7 @@
 
 mod client;
 mod flood;
+mod h2;
 mod handlers;
 mod handshake;
 mod hostile;

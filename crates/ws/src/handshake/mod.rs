@@ -2,7 +2,7 @@
 //!
 //! [`server::check`] reads a request and [`server::Upgrade::response`] makes the `101` answer;
 //! [`origin`] says which pages may connect. [`client::request`], [`client::ResponseParser`] and
-//! [`client::check_response`] are the other side.
+//! [`client::check_response`] are the other side. [`extended`] has what differs over HTTP/2.
 //!
 //! ```
 //! use madang_ws::deflate::{self, Settings};
@@ -26,6 +26,7 @@
 //! ```
 
 pub mod client;
+pub mod extended;
 pub(crate) mod extensions;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzzing;

@@ -22,8 +22,8 @@ pub const MAX_PROTOCOL_BYTES: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upgrade<'r> {
-    /// The `Sec-WebSocket-Accept` of the answer.
-    pub accept: HeaderValue,
+    /// The `Sec-WebSocket-Accept` of the answer; `None` over HTTP/2, where there is none.
+    pub accept: Option<HeaderValue>,
     /// The `Host` that the client means, or the authority of an absolute request target.
     pub host: &'r str,
     /// The `Origin`, which browsers send. See [`origin`](super::origin).
@@ -67,11 +67,7 @@ pub fn check<B>(request: &Request<B>) -> Result<Upgrade<'_>, Refusal> {
     {
         return Err(Refusal::Body);
     }
-    // 6: "A |Sec-WebSocket-Version| header field, with a value of 13."
-    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
-    if versions.next().is_none_or(|version| version != "13") || versions.next().is_some() {
-        return Err(Refusal::Version);
-    }
+    check_version(request)?;
     // 5: "A |Sec-WebSocket-Key| header field with a base64-encoded value that, when decoded, is 16
     // bytes in length." §11.3.1: it must not appear more than once.
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
@@ -80,13 +76,30 @@ pub fn check<B>(request: &Request<B>) -> Result<Upgrade<'_>, Refusal> {
         return Err(Refusal::Key);
     }
     let accept = HeaderValue::try_from(super::accept_value(key.as_bytes()));
+    offered(request, host, Some(accept.map_err(|_| Refusal::Key)?))
+}
+
+/// RFC 6455 §4.2.1, 6: "A |Sec-WebSocket-Version| header field, with a value of 13."
+pub(super) fn check_version<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let mut versions = request.headers().get_all(header::SEC_WEBSOCKET_VERSION).iter();
+    let is_13 = versions.next().is_some_and(|version| version == "13");
+    if is_13 && versions.next().is_none() { Ok(()) } else { Err(Refusal::Version) }
+}
+
+/// What every request for a WebSocket may say, over whichever HTTP.
+pub(super) fn offered<'r, B>(
+    request: &'r Request<B>,
+    host: &'r str,
+    accept: Option<HeaderValue>,
+) -> Result<Upgrade<'r>, Refusal> {
+    let headers = request.headers();
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let origin = origins.next();
     if origins.next().is_some() {
         return Err(OriginError::Malformed.into());
     }
     Ok(Upgrade {
-        accept: accept.map_err(|_| Refusal::Key)?,
+        accept,
         host,
         origin,
         protocols: offered_protocols(request)?,
@@ -95,19 +108,23 @@ pub fn check<B>(request: &Request<B>) -> Result<Upgrade<'_>, Refusal> {
 }
 
 impl Upgrade<'_> {
-    /// The `101` answer (RFC 6455 §4.2.2, step 5), with the subprotocol that was chosen and the
-    /// answer to an offer of compression. A subprotocol that the client did not offer is an error.
+    /// The `101` answer (RFC 6455 §4.2.2, step 5), or the `200` of HTTP/2 (RFC 8441 §5), with the
+    /// subprotocol that was chosen and the answer to an offer of compression. A subprotocol that the
+    /// client did not offer is an error.
     pub fn response(
         &self,
         protocol: Option<&str>,
         extensions: Option<HeaderValue>,
     ) -> Result<Response<()>, NotOffered> {
         let mut response = Response::new(());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        if let Some(accept) = &self.accept {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept.clone());
+        }
         let headers = response.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
         if let Some(protocol) = protocol {
             // RFC 6455 §4.2.2, step 4: the subprotocol comes from the client's list, or is absent.
             let value = Some(protocol)
@@ -182,6 +199,12 @@ pub enum Refusal {
     Extensions(Malformed),
     /// The page may not connect: 403.
     Origin(OriginError),
+    /// A request of HTTP/2 for a WebSocket's path that is no extended CONNECT: 400.
+    NotExtended,
+    /// An extended CONNECT for something else than `websocket`: 501.
+    UnknownProtocol,
+    /// `Connection`, `Upgrade` or another header that HTTP/2 does not have: 400.
+    ConnectionHeader,
 }
 
 impl std::error::Error for Refusal {}
@@ -220,6 +243,17 @@ impl fmt::Display for Refusal {
             }
             Self::Extensions(error) => return write!(f, "Sec-WebSocket-Extensions: {error}."),
             Self::Origin(error) => return write!(f, "{error}."),
+            Self::NotExtended => {
+                "This address speaks WebSocket: connect with new WebSocket(\"wss://…\") in a \
+                 browser or with a WebSocket client. Over HTTP/2 that is an extended CONNECT with \
+                 :protocol websocket (RFC 8441)."
+            }
+            Self::UnknownProtocol => {
+                "Of all extended CONNECTs only :protocol websocket is known here (RFC 8441)."
+            }
+            Self::ConnectionHeader => {
+                "HTTP/2 has no Connection, Upgrade or Transfer-Encoding header (RFC 9113 §8.2.2)."
+            }
         })
     }
 }
@@ -233,7 +267,11 @@ impl Refusal {
                 StatusCode::UPGRADE_REQUIRED
             }
             Self::Origin(_) => StatusCode::FORBIDDEN,
+            // RFC 9220 §3 asks for it, of HTTP/3 and in hindsight.
+            Self::UnknownProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::OldHttp
+            | Self::NotExtended
+            | Self::ConnectionHeader
             | Self::Host
             | Self::Body
             | Self::Key
@@ -274,7 +312,7 @@ impl Refusal {
     }
 }
 
-fn host<B>(request: &Request<B>) -> Option<&str> {
+pub(super) fn host<B>(request: &Request<B>) -> Option<&str> {
     // RFC 9112 §3.2.2: an absolute request target goes before |Host|.
     if let Some(authority) = request.uri().authority() {
         let authority = authority.as_str();

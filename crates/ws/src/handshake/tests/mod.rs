@@ -1,4 +1,5 @@
 mod client;
+mod extended;
 mod origin;
 mod server;
 

@@ -1,0 +1,162 @@
+//! One stream: a request, and its answer or its WebSocket.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use h2::{Reason, RecvStream, SendStream, ext::Protocol, server::SendResponse};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use madang_ws::handshake::extended;
+use tokio::time::timeout;
+
+use super::{
+    super::{
+        http::{Body, FULL, GOING, Visit, page, plain},
+        route::Found,
+        upgrade::{agree_on, log_refusal},
+    },
+    pump,
+};
+use crate::drive::Newcomer;
+
+/// How long a peer may take nothing of a page that waits for it.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Answers a request, and carries its WebSocket if it becomes one.
+pub(super) async fn answer(
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    visit: Visit,
+) {
+    let (parts, from) = request.into_parts();
+    let request = Request::from_parts(parts, ());
+    let protocol = request.extensions().get::<Protocol>().cloned();
+    let path = request.uri().path().to_owned();
+    if let Some(found) = visit.site.routes.find(&path) {
+        let protocol = protocol.as_ref().map(Protocol::as_str);
+        return websocket(&visit, &found, &request, protocol, (from, respond)).await;
+    }
+    drop(from);
+    let is_head = request.method() == Method::HEAD;
+    let response = if protocol.is_some() {
+        plain(StatusCode::NOT_FOUND, format!("There is no WebSocket at {path}.\n"))
+    } else {
+        page(&visit, request).await
+    };
+    send(response, respond, is_head).await;
+}
+
+/// A request at a WebSocket's path. The stream becomes a client of the connection's worker, and
+/// counts as one against the limit of connections.
+async fn websocket(
+    visit: &Visit,
+    found: &Found<'_>,
+    request: &Request<()>,
+    protocol: Option<&str>,
+    (from, mut respond): (RecvStream, SendResponse<Bytes>),
+) {
+    let loopback = || super::super::http::is_loopback(visit.local);
+    let agreed = extended::check(request, protocol)
+        .map_err(|refusal| Box::new(extended::refuse(&refusal).map(Body::from)))
+        .and_then(|offer| agree_on(&visit.site, loopback, found, request, &offer));
+    let agreed = match agreed {
+        Ok(agreed) => agreed,
+        Err(response) => {
+            log_refusal(visit, request, &response);
+            return send(*response, respond, false).await;
+        }
+    };
+    let Some(pass) = visit.site.gate.enter_stream() else {
+        visit.site.log_full(visit.peer);
+        return send(unavailable(FULL), respond, false).await;
+    };
+    let (near, far) = match pump::pair() {
+        Ok(pair) => pair,
+        Err(error) => {
+            tracing::warn!(%error, "no sockets for a WebSocket's stream");
+            return send(unavailable(FULL), respond, false).await;
+        }
+    };
+    let newcomer = Newcomer {
+        peer: visit.peer,
+        deflate: agreed.deflate,
+        protocol: found.door.protocol(),
+        begin: agreed.begin,
+        pass: Arc::new(pass),
+    };
+    // Only who is in the topics that it asked for is told that it is connected.
+    let Some(place) = visit.worker.reserve(newcomer).await else {
+        return send(unavailable(GOING), respond, false).await;
+    };
+    let mut response = agreed.response;
+    finish(&mut response);
+    match respond.send_response(response, false) {
+        Ok(to) => {
+            place.adopt(far.into(), Vec::new());
+            pump::run(from, to, near).await;
+        }
+        Err(error) => tracing::debug!(%error, "a stream ended within its handshake"),
+    }
+}
+
+fn unavailable(why: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, why.into());
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// What an HTTP/1.1 library would do to an answer.
+fn finish<B>(response: &mut Response<B>) {
+    let headers = response.headers_mut();
+    extended::strip(headers);
+    if !headers.contains_key(header::DATE)
+        && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now()))
+    {
+        headers.insert(header::DATE, date);
+    }
+}
+
+/// Sends an answer, body and all.
+async fn send(mut response: Response<Body>, mut respond: SendResponse<Bytes>, is_head: bool) {
+    finish(&mut response);
+    let (parts, body) = response.into_parts();
+    let mut body = body.into_inner();
+    let mut response = Response::from_parts(parts, ());
+    let has_body = response.status() != StatusCode::NOT_MODIFIED;
+    if has_body && let Some(length) = body.size_hint().exact() {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    let is_end = is_head || !has_body || body.is_end_stream();
+    let mut to = match respond.send_response(response, is_end) {
+        Ok(to) if !is_end => to,
+        Ok(_) => return,
+        Err(error) => return tracing::debug!(%error, "a stream ended before its answer"),
+    };
+    while let Some(frame) = body.frame().await {
+        let sent = match frame {
+            Ok(frame) => match frame.into_data() {
+                Ok(data) => send_all(&mut to, data).await,
+                Err(_) => continue,
+            },
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = sent {
+            tracing::debug!(%error, "an answer broke off");
+            return to.send_reset(Reason::CANCEL);
+        }
+    }
+    if let Err(error) = to.send_data(Bytes::new(), true) {
+        tracing::debug!(%error, "an answer broke off");
+    }
+}
+
+async fn send_all(to: &mut SendStream<Bytes>, mut data: Bytes) -> Result<(), pump::Broken> {
+    while !data.is_empty() {
+        timeout(STALL, pump::push(to, &mut data)).await.unwrap_or(Err(pump::Broken::Stalled))?;
+    }
+    Ok(())
+}
