@@ -30,7 +30,13 @@ pub(super) async fn accept(
         drop(timeout(deadline, refuse_plain(&mut stream)).await);
         return None;
     }
-    match timeout(deadline, TlsAcceptor::from(config).accept(stream)).await {
+    let handshake = async {
+        // The alert of a handshake that fails is written at once or never. A socket that has just come
+        // to its runtime is not known to be writable before it has waited for it.
+        stream.get_ref().writable().await?;
+        TlsAcceptor::from(config).accept(stream).await
+    };
+    match timeout(deadline, handshake).await {
         Ok(Ok(stream)) => Some(Io::Secure(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, peer, "M104: a TLS handshake failed");
