@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Peers whose word about their clients is taken: addresses and networks, or the names `loopback`,
 /// `private` and `unix`. None by default.
@@ -46,7 +46,7 @@ impl Network {
         };
         let written: IpAddr = address.parse().ok()?;
         let most = if written.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
+        let bits: u8 = match bits {
             None => most,
             Some(digits) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => {
                 digits.parse().ok().filter(|bits| *bits <= most)?
@@ -240,12 +240,6 @@ fn is_authority(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_fine)
 }
 
-/// The host that a request names, for those who compare it.
-pub(super) fn host_of<'a>(client: &'a Client, headers: &'a HeaderMap) -> Option<&'a str> {
-    let told = client.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
-    told.or_else(|| headers.get(header::HOST)?.to_str().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,8 +340,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<TrustedProxies>().unwrap().to_string(), written);
         }
-        for bad in ["x", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0/8", "1.1.1.1/+1", "::ffff:1.1.1.1/90"]
-        {
+        for bad in [
+            "x",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0/8",
+            "1.1.1.1/+1",
+            "::ffff:1.1.1.1/90",
+        ] {
             let error = bad.parse::<TrustedProxies>().unwrap_err().to_string();
             assert!(error.contains(bad) && error.contains("10.0.0.0/8"), "{error}");
         }

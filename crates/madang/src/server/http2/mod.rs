@@ -344,7 +344,8 @@ mod tests {
             stream.read_to_end(&mut all).await.unwrap();
             assert_eq!(all, [early, rest].concat());
         }
-        let cut = Rewind::new(&mut tokio::io::empty(), Bytes::from_static(b"PRI"));
+        let mut end = tokio::io::empty();
+        let cut = Rewind::new(&mut end, Bytes::from_static(b"PRI"));
         assert!(sniff(cut).await.is_err());
     }
 }
