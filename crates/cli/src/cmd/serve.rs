@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use madang::{
-    HttpLimits, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies, hub, proto::PROTOCOLS, tls::TlsConfig,
-    ws,
+    HttpLimits, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies, hub, proto::PROTOCOLS,
+    tls::TlsConfig, ws,
 };
 
 use super::{Failure, config::problems, greeting::greet, pages::PAGES};

@@ -40,7 +40,6 @@ pub struct Running {
     stop: watch::Sender<bool>,
     hub: Hub,
     failed: Arc<Notify>,
-    site: Arc<Site>,
 }
 
 struct Started {
