@@ -11,8 +11,10 @@ use std::{
 
 use clap::Args;
 use madang::{
-    OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, tls::TlsConfig, ws,
+    OutboxLimits, Running, Server, SlowConsumer, TrustedProxies, hub, proto::PROTOCOLS,
+    tls::TlsConfig, ws,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::Failure;
 
@@ -20,7 +22,8 @@ use super::Failure;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Serve {
-    /// Address to listen on; may be given several times. Port 0 takes a free one.
+    /// Address to listen on, or unix:/path/to.sock[?mode=660]; may be given several times. Port 0
+    /// takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header.
     #[arg(long, value_name = "ADDR:PORT", default_value = Server::DEFAULT_ADDRESS)]
     listen: Vec<String>,
 
@@ -66,6 +69,16 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1..=u32::MAX))]
     max_connections: Option<u32>,
 
+    /// Most connections at once of one IPv4 address, or of one IPv6 /64 [default: no limit].
+    #[arg(long, value_name = "N", value_parser = |text: &str| number(text, 1..=u32::MAX))]
+    max_connections_per_address: Option<u32>,
+
+    /// Proxy whose X-Forwarded-For, -Proto and -Host are believed and whose PROXY headers are taken:
+    /// an address, a network such as 10.0.0.0/8, loopback, private or unix; may be given several
+    /// times.
+    #[arg(long, value_name = "CIDR", value_parser = trusted_proxy)]
+    trusted_proxy: Vec<TrustedProxies>,
+
     /// What becomes of a client that reads too slowly. One that takes nothing for 10 s is
     /// disconnected in any case.
     #[arg(long, value_name = "POLICY", default_value = "disconnect")]
@@ -108,10 +121,15 @@ pub(crate) struct Serve {
     #[arg(long)]
     no_deflate: bool,
 
-    /// Seconds that clients have to say goodbye when the server stops; a second signal does not
-    /// wait for them.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    close_timeout: u32,
+    /// Seconds over which clients are told to go when the server stops, and after which it ends; a
+    /// second signal does not wait for them.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        alias = "close-timeout",
+        default_value_t = Server::DEFAULT_DRAIN.as_secs() as u32
+    )]
+    drain: u32,
 
     /// What to log: off, error, warn, info, debug, trace, or a filter such as madang=debug.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "MADANG_LOG")]
@@ -165,9 +183,11 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let grace = Duration::from_secs(serve.close_timeout.into());
+        let grace = Duration::from_secs(serve.drain.into());
         // Before the greeting: whoever has read it may stop the server.
         let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
+        let mut hangup = signal(SignalKind::hangup())
+            .map_err(|error| Failure::Runtime(format!("cannot wait for SIGHUP: {error}")))?;
         let tls = tls(&serve)?;
         let mut server = build(serve)?;
         if let Some(tls) = &tls {
@@ -175,9 +195,16 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         }
         let running = server.start().map_err(explain)?;
         greet(&running, tls.as_ref());
-        tokio::select! {
-            () = stop => {}
-            () = running.failed() => tracing::error!("a worker died; the server ends"),
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                () = running.failed() => {
+                    tracing::error!("a worker died; the server ends");
+                    break;
+                }
+                _ = hangup.recv() => reload(tls.as_ref()),
+            }
         }
         let again = madang::stop_signal().map_err(|error| explain(error.into()))?;
         tracing::info!("stopping: clients are told to go; once more to stop at once");
@@ -186,6 +213,17 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
             () = again => Err(Failure::Runtime("stopped before all clients had gone".into())),
         }
     })
+}
+
+/// SIGHUP: what comes from files is read again. What cannot be used changes nothing.
+fn reload(tls: Option<&TlsConfig>) {
+    match tls.map(TlsConfig::reload) {
+        Some(Ok(())) => tracing::info!("SIGHUP: the TLS files were read again"),
+        Some(Err(error)) => {
+            tracing::error!(%error, "M102: SIGHUP: the TLS files cannot be used; the old stay");
+        }
+        None => tracing::info!("SIGHUP: there is nothing to read again"),
+    }
 }
 
 fn build(serve: Serve) -> Result<Server, Failure> {
@@ -228,6 +266,12 @@ fn build(serve: Serve) -> Result<Server, Failure> {
     }
     if let Some(connections) = serve.max_connections {
         server = server.max_connections(connections as usize);
+    }
+    if let Some(connections) = serve.max_connections_per_address {
+        server = server.max_connections_per_address(connections as usize);
+    }
+    for proxies in serve.trusted_proxy {
+        server = server.trusted_proxies(proxies);
     }
     if let Some(folder) = serve.static_folder {
         if !folder.is_dir() {
@@ -285,6 +329,9 @@ fn greet(running: &Running, tls: Option<&TlsConfig>) {
                     writeln!(text, "  from outside  {}", page(SocketAddr::new(ip, address.port())));
             }
         }
+    }
+    for path in running.unix_paths() {
+        let _ = writeln!(text, "  unix socket   {}", path.display());
     }
     if let Some(address) = running.addresses().first() {
         let base = page(*address).replacen("http", "ws", 1);
@@ -355,6 +402,10 @@ fn origin(text: &str) -> Result<String, String> {
     } else {
         Err("write it like https://app.example or http://app.example:8080, without a path".into())
     }
+}
+
+fn trusted_proxy(text: &str) -> Result<TrustedProxies, String> {
+    text.parse().map_err(|error: madang::NoProxy| error.to_string())
 }
 
 fn subprotocol(text: &str) -> Result<String, String> {
