@@ -53,8 +53,8 @@ pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
 pub use server::{
-    Forwarded, ListenError, NoProxy, Reload, Running, Server, TrustedProxies, lan_addresses,
-    stop_signal,
+    Forwarded, HttpLimits, ListenError, NoProxy, Reload, Running, Server, TrustedProxies,
+    lan_addresses, stop_signal,
 };
 pub use websocket::{Message, WebSocket, connect};
 

@@ -10,7 +10,7 @@ use super::{
     busy::Busy,
     forwarded::TrustedProxies,
     gate::Gate,
-    http::Site,
+    http::{HttpLimits, Site},
     http2,
     live::Live,
     pages::Pages,
@@ -51,6 +51,7 @@ pub struct Server {
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
     max_streams: u32,
+    http: HttpLimits,
     hub: Hub,
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
@@ -98,6 +99,7 @@ impl Server {
             max_connections: None,
             max_connections_per_address: None,
             max_streams: http2::Limits::STREAMS,
+            http: HttpLimits::default(),
             hub,
             drive: DriveConfig::default(),
             protocols: Vec::new(),
@@ -141,6 +143,20 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = Some(connections);
+        self
+    }
+
+    /// Bounds on the head of a request.
+    #[must_use]
+    pub fn http_limits(mut self, limits: HttpLimits) -> Self {
+        self.http = limits;
+        self
+    }
+
+    /// How many topics a client may be in (default 1,000).
+    #[must_use]
+    pub fn max_subscriptions(mut self, topics: usize) -> Self {
+        self.drive.max_subscriptions = topics;
         self
     }
 
@@ -321,6 +337,7 @@ impl Server {
             crowded: Seldom::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
+            http: self.http,
             http2: http2::Limits { streams: self.max_streams, noted: Seldom::default() },
         });
         let mut addresses = self.addresses;

@@ -25,6 +25,7 @@ mod upgrade;
 
 pub use builder::Server;
 pub use forwarded::{Forwarded, NoProxy, TrustedProxies};
+pub use http::HttpLimits;
 pub use listen::{ListenError, lan_addresses};
 pub use live::Reload;
 pub use running::{Running, stop_signal};
