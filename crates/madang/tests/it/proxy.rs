@@ -1,7 +1,7 @@
 //! Who the client is when proxies are in between.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     time::Duration,
