@@ -76,3 +76,33 @@ async fn behind_a_proxy_its_clients_are_counted_and_ipv6_by_its_network() {
         assert!(is_crowded(&ask(address, &handshake(full))), "{full}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_longer_than_a_turns_share_is_emptied() {
+    use std::{
+        io::Read as _,
+        net::TcpStream,
+        sync::{Mutex, mpsc},
+        time::Duration,
+    };
+    let (enter, entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let (enter, released) = (Mutex::new(enter), Mutex::new(released));
+    let server = Server::new().workers(1).max_connections(1).inline("/", move |_, _, _| {
+        enter.lock().unwrap().send(()).unwrap();
+        released.lock().unwrap().recv().unwrap();
+    });
+    let (address, _running) = start(server);
+    let mut client = Client::connect(address, "/");
+    client.text("hold the worker");
+    entered.recv().unwrap();
+    let queue: Vec<_> = (0..200).map(|_| TcpStream::connect(address).unwrap()).collect();
+    release.send(()).unwrap();
+    // None of them says anything, so nothing but the queue itself makes the worker look.
+    for mut stream in queue {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, *b"HTTP/1.1 503");
+    }
+}
