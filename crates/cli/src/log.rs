@@ -7,19 +7,27 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::cmd::Failure;
 
+/// Changes the filter of the log.
+pub(crate) type Change = Box<dyn Fn(&str) -> Result<(), String>>;
+
 /// Starts logging with a filter such as `info`, `off` or `madang=debug`.
-pub(crate) fn start(filter: &str) -> Result<(), Failure> {
-    let filter = read(filter).map_err(|why| {
-        Failure::Usage(format!(
-            "--log: `{filter}` is no log filter ({why}); try off, error, warn, info, debug, trace or madang=debug"
-        ))
-    })?;
-    tracing_subscriber::fmt()
+pub(crate) fn start(filter: &str) -> Result<Change, Failure> {
+    let filter = read(filter).map_err(|why| Failure::Usage(format!("--log: {why}")))?;
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    Ok(())
+        .with_filter_reloading();
+    let handle = log.reload_handle();
+    log.init();
+    Ok(Box::new(move |filter| handle.reload(read(filter)?).map_err(|error| error.to_string())))
+}
+
+/// Says what is wrong with a filter.
+pub(crate) fn check(filter: &str) -> Result<(), String> {
+    read(filter).map(|_| ()).map_err(|why| {
+        format!("no log filter ({why}); try off, error, warn, info, debug, trace or madang=debug")
+    })
 }
 
 fn read(filter: &str) -> Result<EnvFilter, String> {

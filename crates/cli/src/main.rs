@@ -1,6 +1,7 @@
 //! The `madang` program.
 
 mod cmd;
+mod config;
 mod log;
 
 use std::process::ExitCode;
@@ -19,11 +20,16 @@ struct Arguments {
 enum Command {
     /// Run a server with a chat page and WebSockets on one port.
     Serve(Box<cmd::serve::Serve>),
+    /// Say what is wrong with a configuration.
+    CheckConfig(cmd::config::CheckConfig),
 }
 
 fn main() -> ExitCode {
-    let Command::Serve(serve) = Arguments::parse().command;
-    match cmd::serve::run(*serve) {
+    let ended = match Arguments::parse().command {
+        Command::Serve(serve) => cmd::serve::run(*serve),
+        Command::CheckConfig(arguments) => cmd::config::run(arguments),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("madang: {failure}");

@@ -52,5 +52,5 @@ pub use drive::{OutboxLimits, SlowConsumer};
 pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
-pub use server::{ListenError, Running, Server, lan_addresses, stop_signal};
+pub use server::{HttpLimits, ListenError, Running, Server, lan_addresses, stop_signal};
 pub use websocket::{Message, WebSocket, connect};

@@ -1,5 +1,8 @@
 //! The program's commands, one file each.
 
+pub(crate) mod config;
+mod greeting;
+mod pages;
 pub(crate) mod serve;
 
 use std::process::ExitCode;

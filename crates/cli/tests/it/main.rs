@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "panics are how a test fails")]
 
+mod config;
 mod refused;
 mod serve;
 mod stop;
@@ -17,7 +18,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 fn madang(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_madang"));
-    command.args(arguments).env_remove("MADANG_LOG").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_remove("MADANG_LOG")
+        .env_remove("MADANG_CONFIG")
+        .stdin(Stdio::null());
     command
 }
 

@@ -34,6 +34,7 @@ impl Interest {
 
 /// A socket is ready.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the system tells by itself")]
 pub(super) struct Ready {
     /// The token that it was added with.
     pub(super) token: u64,

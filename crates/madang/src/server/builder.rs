@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::{
     gate::Gate,
-    http::Site,
+    http::{HttpLimits, Site},
     http2,
     pages::Pages,
     route::{Door, Routes},
@@ -47,6 +47,7 @@ pub struct Server {
     workers: Option<usize>,
     max_connections: Option<usize>,
     max_streams: u32,
+    http: HttpLimits,
     hub: Hub,
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
@@ -89,6 +90,7 @@ impl Server {
             workers: None,
             max_connections: None,
             max_streams: http2::Limits::STREAMS,
+            http: HttpLimits::default(),
             hub,
             drive: DriveConfig::default(),
             protocols: Vec::new(),
@@ -126,6 +128,20 @@ impl Server {
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = Some(connections);
+        self
+    }
+
+    /// Bounds on the head of a request.
+    #[must_use]
+    pub fn http_limits(mut self, limits: HttpLimits) -> Self {
+        self.http = limits;
+        self
+    }
+
+    /// How many topics a client may be in (default 1,000).
+    #[must_use]
+    pub fn max_subscriptions(mut self, topics: usize) -> Self {
+        self.drive.max_subscriptions = topics;
         self
     }
 
@@ -275,7 +291,7 @@ impl Server {
         let site = Arc::new(Site {
             routes,
             pages: self.pages,
-            origins: self.origins,
+            origins: self.origins.into(),
             subprotocols: self.subprotocols,
             preference: self.preference,
             deflate: self.drive.deflate,
@@ -283,6 +299,7 @@ impl Server {
             turned_away: Seldom::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
+            http: self.http,
             http2: http2::Limits { streams: self.max_streams, noted: Seldom::default() },
         });
         let mut addresses = self.addresses;

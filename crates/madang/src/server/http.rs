@@ -17,6 +17,7 @@ use madang_ws::{
     deflate,
     handshake::{origin::OriginPolicy, server::Preference},
 };
+use parking_lot::RwLock;
 use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
 
 use super::{
@@ -31,11 +32,29 @@ use super::{
 };
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
+/// Bounds on the head of a request, of HTTP/1.1 and HTTP/2.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpLimits {
+    /// The longest time for it, and for a TLS handshake (default 5 s).
+    pub head_timeout: Duration,
+    /// The most bytes (default 16 KiB; 8 KiB at least).
+    pub max_head: usize,
+    /// The most headers, of HTTP/1.1 (default 100).
+    pub max_headers: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self { head_timeout: Duration::from_secs(5), max_head: 16 * 1024, max_headers: 100 }
+    }
+}
+
 /// What every connection of a server meets.
 pub(super) struct Site {
     pub(super) routes: Routes,
     pub(super) pages: Pages,
-    pub(super) origins: OriginPolicy,
+    /// May be replaced while the server runs.
+    pub(super) origins: RwLock<OriginPolicy>,
     pub(super) subprotocols: Vec<String>,
     pub(super) preference: Preference,
     pub(super) deflate: deflate::Settings,
@@ -44,6 +63,7 @@ pub(super) struct Site {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::TlsConfig>,
     pub(super) http2: http2::Limits,
+    pub(super) http: HttpLimits,
 }
 
 /// One connection, as its requests see it.
@@ -101,13 +121,6 @@ impl Site {
         }
     }
 }
-
-/// The longest time for a request's head.
-pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest head of a request, in bytes.
-pub(super) const MAX_HEAD: usize = 16 * 1024;
-/// The most headers of a request.
-const MAX_HEADERS: usize = 100;
 
 /// An answer's body.
 pub(super) struct Body(UnsyncBoxBody<Bytes, io::Error>);
@@ -177,7 +190,7 @@ pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<boo
         #[cfg(feature = "tls")]
         secure @ Io::Secure(_) => return converse_http1(secure, visit, stop).await,
     };
-    match timeout(HEAD_TIMEOUT, http2::sniff(stream)).await {
+    match timeout(visit.site.http.head_timeout, http2::sniff(stream)).await {
         Ok(Ok((stream, true))) => http2::converse(stream, visit, stop).await,
         Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended at its start"),
@@ -187,6 +200,7 @@ pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<boo
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
 async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
+    let limits = visit.site.http;
     let service = service_fn(move |request| {
         let visit = visit.clone();
         async move {
@@ -202,9 +216,10 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD)
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.max_headers)
+        // hyper takes no less.
+        .max_buf_size(limits.max_head.max(8 * 1024))
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);

@@ -56,7 +56,8 @@ impl Keeper {
         if self.site.is_secure() {
             return None;
         }
-        let (request, used) = request::read_request(first)?;
+        let (request, used) =
+            request::read_request(&first[..first.len().min(self.site.http.max_head)])?;
         if !wants_websocket(&request) {
             return None;
         }
@@ -81,7 +82,9 @@ async fn receive(stream: Rewind<Socket>, visit: Visit, stop: watch::Receiver<boo
     #[cfg(feature = "tls")]
     if let Some(tls) = &visit.site.tls {
         let config = tls.server_config();
-        if let Some(stream) = super::secure::accept(stream, config, visit.peer).await {
+        if let Some(stream) =
+            super::secure::accept(stream, config, visit.site.http.head_timeout, visit.peer).await
+        {
             http::converse(stream, visit, stop).await;
         }
         return;

@@ -18,5 +18,6 @@ mod seldom;
 mod upgrade;
 
 pub use builder::Server;
+pub use http::HttpLimits;
 pub use listen::{ListenError, lan_addresses};
 pub use running::{Running, stop_signal};

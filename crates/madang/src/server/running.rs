@@ -27,6 +27,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     hub: Hub,
     failed: Arc<Notify>,
+    site: Arc<Site>,
 }
 
 struct Started {
@@ -54,6 +55,12 @@ impl Running {
     /// [`Running::shutdown`] will say so.
     pub async fn failed(&self) {
         self.failed.notified().await;
+    }
+
+    /// From now on, pages of these origins may connect besides the server's own; see
+    /// [`Server::allowed_origin`](crate::Server::allowed_origin). Who is connected stays.
+    pub fn allow_origins(&self, origins: Vec<String>) {
+        self.site.origins.write().allowed = origins;
     }
 
     /// Takes no more connections, closes every WebSocket with 1001, and returns when all have gone;
@@ -130,7 +137,8 @@ pub(super) fn start(
         started.push(Started { handle: handle.clone(), ended });
     }
     let addresses = listeners.iter().map(|each| each.address).collect();
-    Ok(Running { addresses, workers: started, stop, hub: hub.clone(), failed })
+    let (hub, site) = (hub.clone(), Arc::clone(site));
+    Ok(Running { addresses, workers: started, stop, hub, failed, site })
 }
 
 /// Tells, however a worker's thread ends.

@@ -10,8 +10,6 @@ use super::{
     rewind::Rewind,
 };
 
-/// The longest time for a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The content type of a record that begins a handshake (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 0x16;
 
@@ -19,16 +17,17 @@ const HANDSHAKE: u8 = 0x16;
 const PLAIN: &str =
     "M103: this port speaks TLS: use https:// or wss:// instead of http:// or ws://.\n";
 
-/// The handshake; `None` when it failed, which was told to the peer as far as TLS can.
+/// The handshake, which has to be done by the `deadline`; `None` when it failed, which was told to the peer as far as TLS can.
 pub(super) async fn accept(
     mut stream: Rewind<Socket>,
     config: Arc<ServerConfig>,
+    deadline: Duration,
     peer: Option<SocketAddr>,
 ) -> Option<Io> {
     let peer = peer.map(tracing::field::display);
     if stream.early().first().is_some_and(|first| *first != HANDSHAKE) {
         tracing::debug!(peer, "M103: something else than TLS on a port that speaks TLS");
-        drop(timeout(HANDSHAKE_TIMEOUT, refuse_plain(&mut stream)).await);
+        drop(timeout(deadline, refuse_plain(&mut stream)).await);
         return None;
     }
     let handshake = async {
@@ -37,7 +36,7 @@ pub(super) async fn accept(
         stream.get_ref().writable().await?;
         TlsAcceptor::from(config).accept(stream).await
     };
-    match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+    match timeout(deadline, handshake).await {
         Ok(Ok(stream)) => Some(Io::Secure(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, peer, "M104: a TLS handshake failed");

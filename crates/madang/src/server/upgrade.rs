@@ -101,7 +101,7 @@ pub(super) fn agree_on(
     offer: &Upgrade<'_>,
 ) -> Result<Agreed, Box<Response<Body>>> {
     if offer.origin.is_some() {
-        let allowed = site.origins.check(offer.origin, offer.host, loopback());
+        let allowed = site.origins.read().check(offer.origin, offer.host, loopback());
         allowed.map_err(|error| Box::new(refuse(&error.into())))?;
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);

@@ -426,7 +426,7 @@ async fn a_flipped_bit_never_becomes_a_message() {
         stream.get_mut().0.left = Some(noise.below(3_000));
         let mut expected = Vec::new();
         for number in 0..100_u8 {
-            let frame = [&[0x82, 0x80 | 40, 0, 0, 0, 0][..], &[number; 40]].concat();
+            let frame = [&[0x82, 0xa8, 0, 0, 0, 0][..], &[number; 40]].concat();
             expected.extend_from_slice(&[&[0x82, 40][..], &[number; 40]].concat());
             // A record for each; the server may be gone before the last.
             if stream.write_all(&frame).await.is_err() || stream.flush().await.is_err() {

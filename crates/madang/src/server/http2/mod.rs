@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use super::{
-    http::{HEAD_TIMEOUT, MAX_HEAD, Visit, stopped},
+    http::{Visit, stopped},
     rewind::Rewind,
     seldom::Seldom,
 };
@@ -103,11 +103,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let streams = visit.site.http2.streams;
+    let limits = visit.site.http;
     let (wire, calm) = Wire::new(stream, streams);
     let handshake = h2::server::Builder::new()
         .enable_connect_protocol()
         .max_concurrent_streams(streams)
-        .max_header_list_size(MAX_HEAD as u32)
+        .max_header_list_size(limits.max_head as u32)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
@@ -115,7 +116,7 @@ where
         .max_local_error_reset_streams(Some(ERROR_RESETS))
         .handshake::<_, Bytes>(wire);
     let begun = Instant::now();
-    match timeout(HEAD_TIMEOUT, handshake).await {
+    match timeout(limits.head_timeout, handshake).await {
         Ok(Ok(mut connection)) => {
             let pings = connection.ping_pong();
             let keep = Keep {
@@ -123,7 +124,7 @@ where
                 streams: Arc::default(),
                 is_new: true,
                 leaving: false,
-                idle_until: Some(begun + HEAD_TIMEOUT),
+                idle_until: Some(begun + limits.head_timeout),
                 end_by: None,
                 pings: pings.map(|line| Pings {
                     line,
@@ -188,7 +189,7 @@ impl Keep {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let streams = Arc::clone(&self.streams);
-        let timer = sleep(HEAD_TIMEOUT);
+        let timer = sleep(self.visit.site.http.head_timeout);
         tokio::pin!(timer);
         loop {
             timer.as_mut().reset(self.next_deadline().into());
@@ -344,7 +345,8 @@ mod tests {
             stream.read_to_end(&mut all).await.unwrap();
             assert_eq!(all, [early, rest].concat());
         }
-        let cut = Rewind::new(&mut tokio::io::empty(), Bytes::from_static(b"PRI"));
+        let mut empty = tokio::io::empty();
+        let cut = Rewind::new(&mut empty, Bytes::from_static(b"PRI"));
         assert!(sniff(cut).await.is_err());
     }
 }

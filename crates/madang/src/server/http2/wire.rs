@@ -269,7 +269,7 @@ mod tests {
         assert!(!budget.spend(1, start));
         assert!(!budget.spend(1, start + Duration::from_millis(9)));
         assert!(budget.spend(1, start + Duration::from_millis(10)));
-        let later = start + Duration::from_secs(3600);
+        let later = start + Duration::from_hours(1);
         assert!(budget.spend(256, later) && !budget.spend(1, later));
     }
 
