@@ -52,5 +52,14 @@ pub use drive::{OutboxLimits, SlowConsumer};
 pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
-pub use server::{HttpLimits, ListenError, Running, Server, lan_addresses, stop_signal};
+pub use server::{
+    Forwarded, HttpLimits, ListenError, NoProxy, Reload, Running, Server, TrustedProxies,
+    lan_addresses, stop_signal,
+};
 pub use websocket::{Message, WebSocket, connect};
+
+/// Bodies of fuzz targets, as `fuzz/` calls them.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::server::proxy_protocol::fuzz_proxy;
+}

@@ -1,7 +1,7 @@
 //! What time brings: pings, idle clients, deadlines, goodbyes. Once a second, over all clients;
 //! there is no timer for each.
 
-use std::{net::SocketAddr, time::Instant};
+use std::net::SocketAddr;
 
 use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
@@ -62,7 +62,7 @@ impl Worker {
                 self.ping(slot);
             }
         }
-        if self.leaving.is_some_and(|until| self.now >= until) {
+        if self.leaving.as_ref().is_some_and(|drain| self.now >= drain.until) {
             (0..self.clients.hot.len()).for_each(|slot| self.cut(slot));
         }
         self.flush_dirty();
@@ -128,12 +128,6 @@ impl Worker {
         }
         self.put_back(slot, cold);
         self.feed_held(slot);
-    }
-
-    pub(super) fn go_away(&mut self, until: Instant) {
-        self.leaving = Some(until);
-        self.clear_doorstep();
-        (0..self.clients.hot.len()).for_each(|slot| self.send_away(slot));
     }
 
     pub(super) fn send_away(&mut self, slot: usize) {

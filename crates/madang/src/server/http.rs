@@ -4,7 +4,10 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,17 +16,15 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use madang_ws::{
-    deflate,
-    handshake::{origin::OriginPolicy, server::Preference},
-};
+use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
 use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
 
 use super::{
-    gate::Gate,
+    gate::{Gate, Refused},
     http2,
     io::{Io, Socket},
+    live::Live,
     pages::Pages,
     rewind::Rewind,
     route::Routes,
@@ -53,13 +54,13 @@ impl Default for HttpLimits {
 pub(super) struct Site {
     pub(super) routes: Routes,
     pub(super) pages: Pages,
-    /// May be replaced while the server runs.
-    pub(super) origins: RwLock<OriginPolicy>,
+    pub(super) live: RwLock<Live>,
     pub(super) subprotocols: Vec<String>,
     pub(super) preference: Preference,
     pub(super) deflate: deflate::Settings,
     pub(super) gate: Arc<Gate>,
     pub(super) turned_away: Seldom,
+    pub(super) crowded: Seldom,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::TlsConfig>,
     pub(super) http2: http2::Limits,
@@ -107,18 +108,19 @@ impl Site {
         return false;
     }
 
-    /// Notes, now and then, that somebody is turned away because the server is full.
-    pub(super) fn log_full(&self, peer: Option<SocketAddr>) {
+    /// Says why there is no room, and notes it now and then.
+    pub(super) fn refuse(&self, refused: Refused, peer: Option<SocketAddr>) -> Unserved {
         let peer = peer.map(tracing::field::display);
-        tracing::debug!(peer, "turned away a connection");
-        if self.turned_away.is_due(Instant::now()) {
-            let limit = self.gate.limit();
-            tracing::warn!(
-                limit,
-                peer,
-                "M501: as many connections as may be; more are turned away"
-            );
+        let (seldom, limit, why) = match refused {
+            Refused::Full => (&self.turned_away, self.gate.limit(), FULL),
+            Refused::Address => (&self.crowded, self.gate.limit_of_address(), CROWDED),
+        };
+        if seldom.is_due(Instant::now()) {
+            tracing::warn!(limit, peer, "{}; more are turned away", why.reason());
+        } else {
+            tracing::debug!(limit, peer, "{}: turned away", why.reason());
         }
+        why
     }
 }
 
@@ -260,18 +262,91 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
 /// How long a client that is turned away may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What those hear who come while there are as many connections as may be.
-pub(super) const FULL: &str =
-    "M501: this server has as many connections as it may. Try again later.\n";
-/// What those hear who come while the server stops.
-pub(super) const GOING: &str = "M504: this server is going away. Try again later.\n";
+/// What those hear who are not served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unserved {
+    status: StatusCode,
+    code: &'static str,
+    reason: &'static str,
+    cure: &'static str,
+}
+
+/// There are as many connections as may be.
+pub(super) const FULL: Unserved = Unserved {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "M501",
+    reason: "this server has as many connections as it may",
+    cure: "Try again later.",
+};
+/// There are as many of one address as may be.
+const CROWDED: Unserved = Unserved {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "M502",
+    reason: "this server has as many connections of your address as it may",
+    cure: "Close some, or try again later.",
+};
+/// The server stops.
+pub(super) const GOING: Unserved = Unserved {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "M504",
+    reason: "this server is going away",
+    cure: "Try again later.",
+};
+/// The listener wants a PROXY header.
+pub(super) const NO_HEADER: Unserved = Unserved {
+    status: StatusCode::BAD_REQUEST,
+    code: "M105",
+    reason: "connections to this address begin with a PROXY header",
+    cure: "Come through the proxy, or let the proxy send it.",
+};
+/// It takes the header from others only.
+pub(super) const NO_PROXY: Unserved = Unserved {
+    status: StatusCode::FORBIDDEN,
+    code: "M106",
+    reason: "this address is for the server's proxies",
+    cure: "Come through one, or name yours with --trusted-proxy.",
+};
+
+impl Unserved {
+    /// For the log.
+    fn reason(self) -> String {
+        format!("{}: {}", self.code, self.reason)
+    }
+
+    fn text(self) -> String {
+        format!("{}: {}. {}\n", self.code, self.reason, self.cure)
+    }
+
+    /// When to come again, in seconds, where that is any use: not the same for all, so that they do
+    /// not come together.
+    fn retry_after(self) -> Option<u32> {
+        static TURN: AtomicU32 = AtomicU32::new(0);
+        let is_passing = self.status == StatusCode::SERVICE_UNAVAILABLE;
+        is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
+    }
+
+    /// The answer to a request.
+    pub(super) fn response(self) -> Response<Body> {
+        let mut response = plain(self.status, self.text());
+        let headers = response.headers_mut();
+        headers.insert("madang-code", HeaderValue::from_static(self.code));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
 
 /// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: Socket, why: &'static str) {
+pub(super) async fn turn_away(mut stream: Socket, why: Unserved) {
+    let (text, status) = (why.text(), why.status);
+    let retry =
+        why.retry_after().map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{why}",
-        why.len()
+        "HTTP/1.1 {status}\r\n{retry}Madang-Code: {}\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
+        why.code,
+        text.len()
     );
     drop(
         timeout(FAREWELL, async {
