@@ -15,6 +15,7 @@ mod raw;
 mod slow;
 mod stop;
 mod tls;
+mod tls_peers;
 mod workers;
 
 use std::net::SocketAddr;
