@@ -157,7 +157,8 @@ fn spell(command: &Command) -> String {
     text
 }
 
-fn signal(name: &str, pids: &[u32]) {
+/// Sends a signal to processes.
+pub(crate) fn signal(name: &str, pids: &[u32]) {
     let pids = pids.iter().map(ToString::to_string);
     // A process that is gone already is what was wanted.
     let _ = Command::new("kill").arg(format!("-{name}")).args(pids).stderr(Stdio::null()).status();
