@@ -3,6 +3,7 @@
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
 #![allow(clippy::expect_used, reason = "a benchmark may stop")]
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -106,10 +107,12 @@ fn json(seed: usize) -> Vec<u8> {
     let mut text = String::from("{\"room\":\"lobby\",\"messages\":[");
     for n in seed..seed + 9 {
         let (user, price) = (n * 7919 % 1000, n * 104_729 % 100_000);
-        text.push_str(&format!(
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
             "{{\"id\":{n},\"from\":\"user{user}\",\"text\":\"서울 order {price} of {user}\",\"price\":{price},\"open\":{}}},",
             user % 2 == 0
-        ));
+        );
     }
     text.truncate(text.len() - 1);
     text.push_str("]}");
@@ -119,12 +122,10 @@ fn json(seed: usize) -> Vec<u8> {
 fn deflate(level: u8) {
     let messages: Vec<Vec<u8>> = (0..64).map(|n| json(n * 9)).collect();
     let len = messages.iter().map(Vec::len).sum::<usize>() / messages.len();
-    let mut settings = Settings::default();
-    settings.level = level;
+    let settings = Settings { level, ..Settings::default() };
     let offers = parse_offers([&http::HeaderValue::from_static("permessage-deflate")])
         .expect("the plain offer is read");
     let (mut agreement, _) = answer(&offers, &settings).expect("the plain offer is answered");
-    agreement.level = level;
     let mut out = Vec::new();
 
     let mut fresh = 0;
