@@ -59,7 +59,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(
     dir: &Path,
 ) -> Command {
     let mut command = Command::new(program);
-    command.args(args).current_dir(dir);
+    // Ours alone: a server refuses variables of its own prefix that it does not know.
+    command.args(args).current_dir(dir).env_remove("MADANG_SHARED");
     command
 }
 

@@ -32,7 +32,7 @@ takes a part. Compression is in the micro-benchmarks only: `wsload` does not com
   tokio-tungstenite is \"batched\": it forwards what is ready and flushes once, and drains its broadcast channel
   and flushes once per wake-up. fastwebsockets and `ws` write each message by itself; that is what their interfaces do.
   *fastwebsockets-tls* is the same on tokio-rustls.
-- *uwebsockets*: where it appears, uWebSockets built outside this repository (g++ -O3 -march=native -flto, no
+- *uwebsockets*: where it appears, uWebSockets built outside this repository (g++ -O3 -march=native, no
   zlib, epoll, one thread): echo by `send`, fan-out by `publish` to a topic.
 ";
 
