@@ -34,7 +34,8 @@ const BUILD: Duration = Duration::from_mins(30);
 pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
     let Some(options) = options::parse(args)? else { return Ok(true) };
     let log = Log::create(project.scratch("xtask")?.join("bench.log"))?;
-    let place = Place::new(project, options.native);
+    // Valgrind does not know the newest instructions.
+    let place = Place::new(project, options.native && options.mode != Mode::Profile);
     if options.mode == Mode::Micro {
         return micro::run(&place, &log, options.write);
     }
