@@ -59,7 +59,8 @@ pub(crate) fn command<S: AsRef<OsStr>>(
     dir: &Path,
 ) -> Command {
     let mut command = Command::new(program);
-    command.args(args).current_dir(dir);
+    // Ours alone: a server refuses variables of its own prefix that it does not know.
+    command.args(args).current_dir(dir).env_remove("MADANG_SHARED");
     command
 }
 
@@ -157,7 +158,8 @@ fn spell(command: &Command) -> String {
     text
 }
 
-fn signal(name: &str, pids: &[u32]) {
+/// Sends a signal to processes.
+pub(crate) fn signal(name: &str, pids: &[u32]) {
     let pids = pids.iter().map(ToString::to_string);
     // A process that is gone already is what was wanted.
     let _ = Command::new("kill").arg(format!("-{name}")).args(pids).stderr(Stdio::null()).status();

@@ -342,3 +342,13 @@ pub fn frames(sender: Role, mut bytes: &[u8]) -> Vec<(Header, Vec<u8>)> {
     assert!(bytes.is_empty(), "half a frame was sent: {bytes:x?}");
     frames
 }
+
+/// Masks or unmasks `bytes` as a connection does (RFC 6455 §5.3), for benchmarks.
+pub fn apply_mask(bytes: &mut [u8], key: [u8; 4]) {
+    mask::apply(bytes, key);
+}
+
+/// Whether `bytes` pass as a text message (RFC 6455 §8.1), for benchmarks.
+pub fn is_text(bytes: &[u8]) -> bool {
+    crate::utf8::check(bytes).is_ok()
+}

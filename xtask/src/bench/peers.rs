@@ -1,8 +1,7 @@
 //! The servers that are compared.
 
-use super::build;
-use super::cells::Kind;
-use crate::checks;
+use super::Place;
+use super::cells::{Cell, Field, Kind};
 use crate::process::Log;
 use crate::project::Project;
 use crate::tools::{Stop, npm_package};
@@ -23,7 +22,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// The same with more arguments.
-    pub(super) fn with(mut self, more: &str) -> Self {
+    fn with(mut self, more: &str) -> Self {
         self.echo.push(more.to_owned());
         self.fanout.push(more.to_owned());
         self
@@ -46,7 +45,7 @@ impl Peer {
     }
 
     /// A server that echoes at `/` and sends to everybody at `/ws/bench`.
-    pub(super) fn both(name: &str, argv: Vec<String>) -> Self {
+    fn both(name: &str, argv: Vec<String>) -> Self {
         Self {
             name: name.to_owned(),
             echo: argv.clone(),
@@ -58,40 +57,73 @@ impl Peer {
     }
 }
 
-/// Builds Madang and the peers asked for (all when `wanted` is empty), Madang first.
-pub(super) fn all(project: &Project, log: &Log, wanted: &[String]) -> Result<Vec<Peer>, Stop> {
-    println!("building madang …");
-    checks::build(project, log)?;
-    let mut peers = vec![madang(project)];
-    let takes = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
-    let rust = ["tokio-tungstenite", "fastwebsockets"];
-    if rust.iter().any(|name| takes(name)) {
-        let target = project.scratch("bench-build/peers")?;
-        build(&project.root.join("bench/peers"), &target, log)?;
-        for name in rust.into_iter().filter(|name| takes(name)) {
-            let program = target.join("release").join(name).to_string_lossy().into_owned();
-            peers.push(Peer::both(name, vec![program, "{port}".into()]));
-        }
-    }
-    if takes("ws") {
-        let script = npm_package(project, "bench/peers/ws", log)?.join("server.mjs");
-        let argv = vec!["node".into(), script.to_string_lossy().into_owned(), "{port}".into()];
-        peers.push(Peer::both("ws", argv));
-    }
-    peers.extend(from_environment().into_iter().filter(|p| takes(&p.name)));
-    if let Some(name) = wanted.iter().find(|name| !peers.iter().any(|p| p.name == **name)) {
-        return Err(Stop::Failed(format!("there is no peer `{name}`")));
-    }
-    Ok(peers)
+/// All servers, each list begun by Madang.
+pub(super) struct Peers {
+    plain: Vec<Peer>,
+    tls: Vec<Peer>,
+    workers: Vec<Peer>,
 }
 
-pub(super) fn madang(project: &Project) -> Peer {
+impl Peers {
+    /// Builds Madang and the peers asked for, all when `wanted` is empty.
+    pub(super) fn build(place: &Place, log: &Log, wanted: &[String]) -> Result<Self, Stop> {
+        println!("building madang …");
+        let project = &place.project;
+        let args = ["build", "--release", "--package", "madang-cli", "--package", "conformance"];
+        place.cargo(&args, &project.root, &project.target, log)?;
+        let takes = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
+        let mut plain = vec![madang(project, 1)];
+        let mut tls = vec![madang(project, 1).with("--tls-self-signed")];
+        let rust = ["tokio-tungstenite", "fastwebsockets"];
+        if rust.iter().copied().chain([FAST_TLS]).any(takes) {
+            let target = project.scratch("bench-build/peers")?;
+            place.build(&project.root.join("bench/peers"), &target, log)?;
+            let peer = |name: &str, program: &str| {
+                let program = target.join("release").join(program).to_string_lossy().into_owned();
+                Peer::both(name, vec![program, "{port}".into()])
+            };
+            plain.extend(rust.into_iter().filter(|name| takes(name)).map(|name| peer(name, name)));
+            if takes(FAST_TLS) {
+                tls.push(peer(FAST_TLS, "fastwebsockets").with("tls"));
+            }
+        }
+        if takes("ws") {
+            let script = npm_package(project, "bench/peers/ws", log)?.join("server.mjs");
+            let argv = vec!["node".into(), script.to_string_lossy().into_owned(), "{port}".into()];
+            plain.push(Peer::both("ws", argv));
+        }
+        plain.extend(from_environment().into_iter().filter(|p| takes(&p.name)));
+        let mut workers = vec![madang(project, 2), madang(project, 1)];
+        workers[1].name = "madang, one worker".into();
+        let all = Self { plain, tls, workers };
+        let is_known = |name: &str| all.plain.iter().chain(&all.tls).any(|p| p.name == name);
+        match wanted.iter().find(|name| !name.is_empty() && !is_known(name)) {
+            Some(name) => Err(Stop::Failed(format!("there is no peer `{name}`"))),
+            None => Ok(all),
+        }
+    }
+
+    /// The servers that a cell compares.
+    pub(super) fn of(&self, cell: &Cell) -> &[Peer] {
+        match cell.field {
+            Field::Plain => &self.plain,
+            Field::Tls => &self.tls,
+            Field::Workers => &self.workers,
+        }
+    }
+}
+
+/// fastwebsockets on tokio-rustls.
+const FAST_TLS: &str = "fastwebsockets-tls";
+
+fn madang(project: &Project, workers: u8) -> Peer {
     let program = |name: &str| project.release_binary(name).to_string_lossy().into_owned();
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut echo = vec![program("conformance")];
-    echo.extend(words("--port {port}"));
+    echo.extend(words(&format!("--port {{port}} --workers {workers}")));
     let mut fanout = vec![program("madang")];
-    fanout.extend(words("serve --listen 127.0.0.1:{port} --workers 1 --log off"));
+    let serve = format!("serve --listen 127.0.0.1:{{port}} --workers {workers} --log off");
+    fanout.extend(words(&serve));
     Peer {
         name: "madang".into(),
         echo,

@@ -1,10 +1,11 @@
 //! The page that a run leaves: method, machine, versions, tables.
 
 use super::cells::Cell;
-use super::stats::{median, ratio};
-use super::{Measured, Options};
+use super::gates;
+use super::peers::Peers;
+use super::stats::median;
+use super::{Measured, Options, Place};
 use crate::process::output;
-use crate::project::Project;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -21,57 +22,66 @@ of the rounds with the lowest and the highest, and Madang's median over the peer
 interval of that ratio. A difference under 15 % says nothing. Where less is better, the ratio is the peer's
 median over Madang's: above 1, Madang is ahead in every row.
 
+User and system microseconds are for one message; the kernel samples how they divide. Cells that begin with
+`workers-` put Madang with two workers beside itself with one, both on cores 0 and 1, of which the generator
+takes a part. Compression is in the micro-benchmarks only: `wsload` does not compress.
+
 - *madang*: echo is the example `conformance` at `/`; the rest is `madang serve --workers 1 --log off`, fan-out at
   `/ws/bench`, with history and everything else that it does by default.
 - *tokio-tungstenite*, *fastwebsockets*, *ws*: the programs in `bench/peers`, a task for each connection.
   tokio-tungstenite is \"batched\": it forwards what is ready and flushes once, and drains its broadcast channel
   and flushes once per wake-up. fastwebsockets and `ws` write each message by itself; that is what their interfaces do.
-  Over TLS, fastwebsockets stands on tokio-rustls.
+  *fastwebsockets-tls* is the same on tokio-rustls.
+- *uwebsockets*: where it appears, uWebSockets built outside this repository (g++ -O3 -march=native, no
+  zlib, epoll, one thread): echo by `send`, fan-out by `publish` to a topic.
 ";
 
 /// The whole page.
 pub(super) fn markdown(
-    project: &Project,
+    place: &Place,
     options: &Options,
-    cells: &[&Cell],
-    names: &[String],
+    peers: &Peers,
     measured: &Measured,
 ) -> String {
-    let mut page = format!(
-        "# Results\n\n{METHOD}\n## Machine and versions\n\n{}\n",
-        machine(project, options)
-    );
-    for cell in cells {
-        page.push_str(&table(cell, names, measured));
+    let mut page =
+        format!("# Results\n\n{METHOD}\n## Machine and versions\n\n{}\n", machine(place, options));
+    page.push_str(&gates::table(&options.cells, measured));
+    for cell in &options.cells {
+        let names = peers.of(cell).iter().map(|peer| peer.name.as_str());
+        page.push_str(&table(cell, &names.collect::<Vec<_>>(), measured));
     }
     page.push_str("Each run's line is in `bench/results/latest.jsonl`.\n");
     page
 }
 
-fn table(cell: &Cell, names: &[String], measured: &Measured) -> String {
-    let values = |name: &String| -> Vec<f64> {
-        let lines = measured.get(&(cell.name, name.clone()));
-        lines.into_iter().flatten().filter_map(|line| cell.value(line)).collect()
-    };
+fn table(cell: &Cell, names: &[&str], measured: &Measured) -> String {
+    let lines = |name: &str| measured.get(&(cell.name.clone(), name.to_owned()));
+    if !names.iter().any(|name| lines(name).is_some()) {
+        return String::new();
+    }
     let mut text = format!("## {}\n\n{} ({})\n\n", cell.name, cell.what, cell.unit());
-    text.push_str("| server | rounds | median | lowest | highest | madang is … times as good |\n|---|---|---|---|---|---|\n");
-    let ours = names.first().map(&values).unwrap_or_default();
-    let has_part = |name: &&String| measured.contains_key(&(cell.name, (*name).clone()));
-    for (at, name) in names.iter().filter(has_part).enumerate() {
-        let theirs = values(name);
-        let low = theirs.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = theirs.iter().copied().fold(0.0, f64::max);
-        let compared = if at == 0 {
+    text.push_str("| server | rounds | median | lowest | highest | user + system µs | madang is … times as good |\n|---|---|---|---|---|---|---|\n");
+    for name in names {
+        let Some(lines) = lines(name) else { continue };
+        let values: Vec<f64> = lines.iter().filter_map(|line| cell.value(line)).collect();
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(0.0, f64::max);
+        let compared = match gates::compared(cell, name, measured) {
+            Some((mid, from, to)) if *name != "madang" => {
+                format!("**{mid:.2}** ({from:.2} to {to:.2})")
+            }
+            _ => String::from("–"),
+        };
+        let (user, system): (Vec<f64>, Vec<f64>) =
+            lines.iter().filter_map(|line| cell.split(line)).unzip();
+        let split = if user.is_empty() {
             String::from("–")
         } else {
-            let (top, bottom) =
-                if cell.less_is_better() { (&theirs, &ours) } else { (&ours, &theirs) };
-            let (mid, from, to) = ratio(top, bottom);
-            format!("**{mid:.2}** ({from:.2} to {to:.2})")
+            format!("{:.2} + {:.2}", median(&user), median(&system))
         };
-        let cell_text = [median(&theirs), low, high].map(grouped).join(" | ");
+        let cell_text = [median(&values), low, high].map(grouped).join(" | ");
         // Writing to a string does not fail.
-        let _ = writeln!(text, "| {name} | {} | {cell_text} | {compared} |", theirs.len());
+        let _ = writeln!(text, "| {name} | {} | {cell_text} | {split} | {compared} |", lines.len());
     }
     text.push('\n');
     text
@@ -90,8 +100,8 @@ fn grouped(value: f64) -> String {
     text
 }
 
-fn machine(project: &Project, options: &Options) -> String {
-    let root = &project.root;
+fn machine(place: &Place, options: &Options) -> String {
+    let root = &place.project.root;
     let ask = |program: &str, args: &[&str]| {
         output(program, args, root).unwrap_or_else(|| "unknown".into())
     };
@@ -105,13 +115,18 @@ fn machine(project: &Project, options: &Options) -> String {
     let npm = fs::read_to_string(root.join("bench/peers/ws/package-lock.json")).unwrap_or_default();
     let npm = npm.split_once("node_modules/ws\"").and_then(|(_, rest)| rest.split('"').nth(3));
     format!(
-        "- {} (UTC), commit {commit}, {} rounds of {} s\n\
+        "- {} (UTC), commit {commit}, {} rounds of {} s, {}\n\
          - {cores} × {model}, Linux {}, load averages at the end {load}\n\
          - {}; Node {}\n\
          - tokio-tungstenite {}, fastwebsockets {}, tokio {}, ws {}\n",
         ask("date", &["-u", "+%Y-%m-%d %H:%M"]),
         options.rounds,
         options.secs,
+        if place.native {
+            "all Rust programs built with `-C target-cpu=native`"
+        } else {
+            "built for any processor of the architecture"
+        },
         ask("uname", &["-r"]),
         ask("rustc", &["--version"]),
         ask("node", &["--version"]),

@@ -59,7 +59,7 @@ pub(crate) struct Doors {
 /// Tokens of listeners count down from here; no client has a place with such a number.
 const LISTENERS: u64 = u64::MAX - 1;
 /// So many connections are taken from one listener in a turn.
-const MAX_ACCEPTED: usize = 64;
+pub(super) const MAX_ACCEPTED: usize = 64;
 /// How long, in seconds, a connection may say nothing at all.
 pub(super) const SILENCE: u32 = 5;
 

@@ -9,6 +9,7 @@ use crate::codes::Code;
 
 use super::{
     client::{Cold, Flags, Held},
+    doorstep::MAX_ACCEPTED,
     mail::ClientId,
     outbox::Flushed,
     poll::{Interest, Ready},
@@ -25,8 +26,10 @@ impl Worker {
     /// Serves a socket that is ready; how many bytes were received.
     pub(super) fn serve(&mut self, event: Ready) -> usize {
         let Some(slot) = self.clients.find(ClientId::of(event.token)) else {
-            self.knock(event.token);
-            return 0;
+            // Whoever is still in the queue makes no event: like a full buffer, a full share means
+            // that there may be more.
+            let is_full = self.knock(event.token) == MAX_ACCEPTED;
+            return if is_full { self.buffer.len() } else { 0 };
         };
         if event.write {
             self.mark_dirty(slot);

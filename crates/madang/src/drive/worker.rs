@@ -240,7 +240,8 @@ impl Worker {
             let event = *event;
             self.served += 1;
             let read = self.serve(event);
-            more |= read == self.buffer.len();
+            // An end behind what was read makes no new edge, and nobody else may come to cause one.
+            more |= read == self.buffer.len() || (event.ended && read > 0);
             received += read;
         }
         Ok(more || self.served < self.ready.len())
