@@ -54,3 +54,15 @@ pub use madang_proto as proto;
 pub use madang_ws as ws;
 pub use server::{HttpLimits, ListenError, Running, Server, lan_addresses, stop_signal};
 pub use websocket::{Message, WebSocket, connect};
+
+/// The guides, whose programs are tested as the examples here are.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../../../docs/guide/axum.md")]
+    mod axum {}
+    #[doc = include_str!("../../../docs/guide/hyper.md")]
+    mod hyper {}
+    #[doc = include_str!("../../../docs/guide/protocol.md")]
+    mod protocol {}
+}
