@@ -6,6 +6,7 @@
 mod cells;
 mod peers;
 mod report;
+mod secure;
 mod stats;
 
 use crate::process::{Log, Server, command, free_port, run as run_logged};
@@ -47,15 +48,20 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
         Ok(ready) => ready,
         Err(Stop::Missing(why) | Stop::Failed(why)) => return Err(why),
     };
-    let cells: Vec<&Cell> = CELLS
-        .iter()
-        .filter(|c| options.cells.is_empty() || options.cells.iter().any(|n| n == c.name))
-        .collect();
+    let takes = |c: &&Cell| options.cells.is_empty() || options.cells.iter().any(|n| n == c.name);
+    let cells: Vec<&Cell> = CELLS.iter().chain(secure::CELLS).filter(takes).collect();
+    let (tlsload, secure_peers) = if cells.iter().any(|cell| secure::has(cell)) {
+        (secure::generator(project, &log)?, secure::peers(project, &log, &options.peers)?)
+    } else {
+        Default::default()
+    };
     let mut measured = Measured::new();
     for cell in &cells {
+        let (generator, peers) =
+            if secure::has(cell) { (&tlsload, &secure_peers) } else { (&wsload, &peers) };
         for round in 1..=cell.rounds.min(options.rounds) {
-            for peer in &peers {
-                let line = measure(project, &log, &wsload, cell, peer, options.secs)?;
+            for peer in peers {
+                let line = measure(project, &log, generator, cell, peer, options.secs)?;
                 let value = cell.value(&line).unwrap_or_default();
                 println!(
                     "{:16} round {round}  {:20} {value:12.0} {}",
@@ -102,7 +108,8 @@ fn parse(args: &[String]) -> Result<Option<Options>, String> {
             _ => return Err(format!("unknown option {arg}; see `cargo xtask bench --help`")),
         }
     }
-    if let Some(name) = options.cells.iter().find(|name| !CELLS.iter().any(|c| c.name == **name)) {
+    let is_known = |name: &&String| CELLS.iter().chain(secure::CELLS).any(|c| c.name == **name);
+    if let Some(name) = options.cells.iter().find(|name| !is_known(name)) {
         return Err(format!("there is no cell `{name}`; see `cargo xtask bench --help`"));
     }
     Ok(Some(options))
@@ -122,7 +129,7 @@ fn usage() {
     println!(
         "to everybody at /ws/bench; PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths.\n"
     );
-    for cell in CELLS {
+    for cell in CELLS.iter().chain(secure::CELLS) {
         println!("  {:16} {}", cell.name, cell.what);
     }
 }
@@ -154,18 +161,19 @@ fn pinned(core: &str, argv: &[String], dir: &Path) -> Command {
 fn measure(
     project: &Project,
     log: &Log,
-    wsload: &Path,
+    generator: &Path,
     cell: &Cell,
     peer: &Peer,
     secs: f32,
 ) -> Result<String, String> {
     let port = free_port()?;
     let server = Server::start(pinned("0", &peer.argv(cell.kind, port), &project.root), port, log)?;
-    let mut argv = vec![wsload.to_string_lossy().into_owned()];
+    let mut argv = vec![generator.to_string_lossy().into_owned()];
     argv.extend(cell.load.split_whitespace().map(str::to_owned));
     // Long enough for Node to have compiled what it runs.
     argv.extend(["--warmup".to_owned(), "1".to_owned()]);
-    let url = format!("ws://127.0.0.1:{port}{}", peer.path(cell.kind));
+    let scheme = if secure::has(cell) { "wss" } else { "ws" };
+    let url = format!("{scheme}://127.0.0.1:{port}{}", peer.path(cell.kind));
     let (pid, secs) = (server.pid().to_string(), secs.to_string());
     for (flag, value) in
         [("--url", &url), ("--server-pid", &pid), ("-d", &secs), ("--label", &peer.name)]
@@ -173,13 +181,15 @@ fn measure(
         argv.push(flag.to_owned());
         argv.push(value.clone());
     }
-    let out = pinned("1", &argv, &project.root).output().map_err(|e| format!("wsload: {e}"))?;
+    let out = pinned("1", &argv, &project.root)
+        .output()
+        .map_err(|e| format!("{}: {e}", generator.display()))?;
     let text = String::from_utf8_lossy(&out.stdout);
     log.line(&text);
     let line = text.lines().last().unwrap_or_default().to_owned();
     if !out.status.success() || cell.value(&line).is_none() {
         let why = String::from_utf8_lossy(&out.stderr);
-        return Err(format!("{} at {}: wsload {}: {line} {why}", peer.name, cell.name, out.status));
+        return Err(format!("{} at {}: {}: {line} {why}", peer.name, cell.name, out.status));
     }
     for fault in ["bad", "dead", "lost", "disorder"] {
         if let Some(count) = field(&line, fault).filter(|n| *n != 0.0) {

@@ -112,6 +112,7 @@ async fn come_and_go(port: u16, number: u32, counts: Arc<Counts>, end: Instant) 
         }
         let _: Result<_, _> =
             timeout(Duration::from_secs(5), socket.close(CloseCode::NORMAL, "")).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -22,6 +22,13 @@ pub(super) struct Peer {
 }
 
 impl Peer {
+    /// The same with more arguments.
+    pub(super) fn with(mut self, more: &str) -> Self {
+        self.echo.push(more.to_owned());
+        self.fanout.push(more.to_owned());
+        self
+    }
+
     /// The command line for a cell of this kind.
     pub(super) fn argv(&self, kind: Kind, port: u16) -> Vec<String> {
         let echo = kind == Kind::Echo || (kind != Kind::FanOut && !self.ours);
@@ -39,7 +46,7 @@ impl Peer {
     }
 
     /// A server that echoes at `/` and sends to everybody at `/ws/bench`.
-    fn both(name: &str, argv: Vec<String>) -> Self {
+    pub(super) fn both(name: &str, argv: Vec<String>) -> Self {
         Self {
             name: name.to_owned(),
             echo: argv.clone(),
@@ -78,7 +85,7 @@ pub(super) fn all(project: &Project, log: &Log, wanted: &[String]) -> Result<Vec
     Ok(peers)
 }
 
-fn madang(project: &Project) -> Peer {
+pub(super) fn madang(project: &Project) -> Peer {
     let program = |name: &str| project.release_binary(name).to_string_lossy().into_owned();
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut echo = vec![program("conformance")];

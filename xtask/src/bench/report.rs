@@ -11,7 +11,9 @@ use std::fs;
 const METHOD: &str = "\
 One line of `cargo xtask bench` made this page. The server under test runs on core 0 with one worker, the
 load generator (`wsload`, one thread, raw epoll) on core 1, over loopback. A server is started anew for each
-run, and the servers take turns within each round. No compression, no TLS, TCP_NODELAY, text frames.
+run, and the servers take turns within each round. No compression, TCP_NODELAY, text frames. Cells whose
+names begin with `tls-` are over TLS (`bench/tlsload`; TLS 1.3, rustls and aws-lc on both ends, self-signed
+certificates on P-256, no session is resumed), all others are not.
 
 The unit is **messages per second of server CPU time** (user and system, the process's CPU clock): what one
 full core would carry. It moves less than messages a second when others use the machine. Given is the median
@@ -24,6 +26,7 @@ median over Madang's: above 1, Madang is ahead in every row.
 - *tokio-tungstenite*, *fastwebsockets*, *ws*: the programs in `bench/peers`, a task for each connection.
   tokio-tungstenite is \"batched\": it forwards what is ready and flushes once, and drains its broadcast channel
   and flushes once per wake-up. fastwebsockets and `ws` write each message by itself; that is what their interfaces do.
+  Over TLS, fastwebsockets stands on tokio-rustls.
 ";
 
 /// The whole page.
@@ -53,7 +56,8 @@ fn table(cell: &Cell, names: &[String], measured: &Measured) -> String {
     let mut text = format!("## {}\n\n{} ({})\n\n", cell.name, cell.what, cell.unit());
     text.push_str("| server | rounds | median | lowest | highest | madang is … times as good |\n|---|---|---|---|---|---|\n");
     let ours = names.first().map(&values).unwrap_or_default();
-    for (at, name) in names.iter().enumerate() {
+    let has_part = |name: &&String| measured.contains_key(&(cell.name, (*name).clone()));
+    for (at, name) in names.iter().filter(has_part).enumerate() {
         let theirs = values(name);
         let low = theirs.iter().copied().fold(f64::INFINITY, f64::min);
         let high = theirs.iter().copied().fold(0.0, f64::max);

@@ -188,6 +188,11 @@ pub(crate) fn origin(text: &str) -> Result<(), String> {
     }
 }
 
+/// An address, a network, or a word of [`madang::TrustedProxies`].
+pub(crate) fn proxy(text: &str) -> Result<(), String> {
+    text.parse::<madang::TrustedProxies>().map(|_| ()).map_err(|error| error.to_string())
+}
+
 pub(crate) fn subprotocol(text: &str) -> Result<(), String> {
     // RFC 6455 §11.3.4: a token of RFC 9110.
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

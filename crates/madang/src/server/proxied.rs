@@ -1,0 +1,104 @@
+//! Connections that begin with a PROXY header.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    time::timeout,
+};
+
+use super::{
+    proxy_protocol::{MAX_HEADER, Parsed, parse},
+    rewind::Rewind,
+};
+
+/// The longest time for the header.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a connection is not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Nobody {
+    #[error("no PROXY header came within 5 s")]
+    Late,
+    #[error("no PROXY header: {0}")]
+    Bad(&'static str),
+    #[error("the connection ended within its PROXY header")]
+    Cut,
+}
+
+/// Reads the header. What was read behind it is read again by whoever goes on. On a failure the
+/// stream comes back too.
+pub(super) async fn introduce<S: AsyncRead + Unpin>(
+    mut stream: S,
+) -> Result<(Rewind<S>, Option<SocketAddr>), (S, Nobody)> {
+    match timeout(TIMEOUT, read(&mut stream)).await {
+        Ok(Ok((source, rest))) => Ok((Rewind::new(stream, rest), source)),
+        Ok(Err(why)) => Err((stream, why)),
+        Err(_) => Err((stream, Nobody::Late)),
+    }
+}
+
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> Result<(Option<SocketAddr>, BytesMut), Nobody> {
+    let mut bytes = BytesMut::with_capacity(256);
+    loop {
+        match parse(&bytes) {
+            Parsed::Done { source, consumed } => {
+                return Ok((source, bytes.split_off(consumed)));
+            }
+            Parsed::Bad(why) => return Err(Nobody::Bad(why)),
+            // `parse` decides within `MAX_HEADER` bytes, so this ends.
+            Parsed::NeedMore => {}
+        }
+        bytes.reserve(256.min(MAX_HEADER));
+        if stream.read_buf(&mut bytes).await.map_err(|_| Nobody::Cut)? == 0 {
+            return Err(Nobody::Cut);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+
+    const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n";
+
+    #[tokio::test]
+    async fn what_follows_the_header_is_not_lost() {
+        let (mut near, far) = tokio::io::duplex(1024);
+        near.write_all(LINE).await.unwrap();
+        near.write_all(b"GET / ").await.unwrap();
+        let (mut stream, source) = introduce(far).await.map_err(|(_, why)| why).unwrap();
+        assert_eq!(source, Some("192.0.2.1:4711".parse().unwrap()));
+        near.write_all(b"HTTP/1.1").await.unwrap();
+        drop(near);
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest, "GET / HTTP/1.1");
+    }
+
+    #[tokio::test]
+    async fn a_header_may_come_byte_by_byte_and_must_come_whole() {
+        let (mut near, far) = tokio::io::duplex(1);
+        let write = async {
+            near.write_all(LINE).await.unwrap();
+            near
+        };
+        let (read, near) = tokio::join!(introduce(far), write);
+        assert!(read.is_ok());
+        drop(near);
+        let why = introduce(&LINE[..20]).await.unwrap_err().1;
+        assert_eq!(why, Nobody::Cut);
+        let why = introduce(&b"GET / HTTP/1.1\r\n\r\n"[..]).await.unwrap_err().1;
+        assert!(matches!(why, Nobody::Bad(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_header_for_ever() {
+        let (_near, far) = tokio::io::duplex(1);
+        assert_eq!(introduce(far).await.unwrap_err().1, Nobody::Late);
+    }
+}
