@@ -59,6 +59,18 @@ pub use server::{
 };
 pub use websocket::{Message, WebSocket, connect};
 
+/// The guides, whose programs are tested as the examples here are.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../../../docs/guide/axum.md")]
+    mod axum {}
+    #[doc = include_str!("../../../docs/guide/hyper.md")]
+    mod hyper {}
+    #[doc = include_str!("../../../docs/guide/protocol.md")]
+    mod protocol {}
+}
+
 /// Bodies of fuzz targets, as `fuzz/` calls them.
 #[doc(hidden)]
 pub mod fuzzing {
