@@ -107,8 +107,9 @@ impl Reload {
         changes.allowed_origins = Some(new.list("server.allowed_origins").to_vec());
         changes.trusted_proxies = Some(trusted_proxies(&new));
         // Without a value there is no limit; the descriptors are one in any case.
-        let limit = |name| Some(new.number(name).map_or(usize::MAX, |_| new.size(name)));
-        changes.max_connections_per_address = limit("server.max_connections_per_address");
+        let name = "server.max_connections_per_address";
+        let limit = new.number(name).map_or(usize::MAX, |_| new.size(name));
+        changes.max_connections_per_address = Some(limit);
         running.reload(changes);
         tracing::info!(changed = live.join(" "), "the configuration was read again");
         if !later.is_empty() {
