@@ -1,5 +1,5 @@
 //! The PROXY protocol, versions 1 and 2: what a TCP proxy writes in front of a connection to say
-//! whose it is. (HAProxy's `proxy-protocol.txt`; sections are those of its text.)
+//! whose it is. (`HAProxy`'s `proxy-protocol.txt`; sections are those of its text.)
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
