@@ -38,6 +38,7 @@
 
 mod app;
 pub mod broker;
+pub mod codes;
 mod drive;
 mod error;
 pub mod hub;

@@ -85,13 +85,16 @@ impl Reload {
     /// stays as it is.
     fn now(&mut self, running: &Running) {
         if let Some(Err(error)) = self.tls.as_ref().map(TlsConfig::reload) {
-            tracing::error!(%error, "M102: the new TLS files cannot be used; the old stay");
+            tracing::error!(code = "M102", %error, "M102: the new TLS files cannot be used; the old stay");
         }
         let new = match config::load(&self.flags) {
             Ok(new) => new,
             Err(problems) => {
                 for problem in problems.0 {
-                    tracing::error!("M105: the new configuration is not used: {problem}");
+                    tracing::error!(
+                        code = "M107",
+                        "M107: the new configuration is not used: {problem}"
+                    );
                 }
                 return;
             }

@@ -7,6 +7,7 @@ use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
 
 use super::{client::Flags, doorstep::SILENCE, worker::Worker};
+use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
 const GOING_AWAY: &str = "server is going away";
@@ -115,7 +116,12 @@ impl Worker {
         let peer = socket
             .and_then(|socket| SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok());
         let peer = peer.map(tracing::field::display);
-        tracing::info!(session = cold.id, peer, "M503: slow consumer disconnected");
+        tracing::info!(
+            code = Code::M503.counted(),
+            session = cold.id,
+            peer,
+            "M503: slow consumer disconnected"
+        );
         self.clients.hot[slot].outbox.abandon();
         self.begin_close(slot, &mut cold, CloseCode::POLICY_VIOLATION.as_u16(), SLOW_CONSUMER);
         // It may come back and resume, like one that was cut.

@@ -5,6 +5,8 @@ use std::io::{self, IoSlice};
 use madang_proto::{Input as SessionInput, session::Farewell};
 use madang_ws::{ClosedBy, Event, Input, Kind};
 
+use crate::codes::Code;
+
 use super::{
     client::{Cold, Flags, Held},
     doorstep::MAX_ACCEPTED,
@@ -157,6 +159,11 @@ impl Worker {
             Event::Closed(closed) => {
                 let (session, code) = (cold.id, closed.code.as_u16());
                 tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");
+                if let ClosedBy::Failure(error) = closed.by
+                    && let Some(code) = Code::of_failure(error)
+                {
+                    tracing::debug!(session, code = code.counted(), "a WebSocket failed");
+                }
                 let farewell = match closed.by {
                     ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
                     _ => Farewell::Cut,

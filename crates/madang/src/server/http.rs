@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,6 +31,7 @@ use super::{
     seldom::Seldom,
     upgrade::upgrade,
 };
+use crate::codes::Code;
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
 /// Bounds on the head of a request, of HTTP/1.1 and HTTP/2.
@@ -109,16 +110,16 @@ impl Site {
     }
 
     /// Says why there is no room, and notes it now and then.
-    pub(super) fn refuse(&self, refused: Refused, peer: Option<SocketAddr>) -> Unserved {
+    pub(super) fn refuse(&self, refused: Refused, peer: Option<SocketAddr>) -> Code {
         let peer = peer.map(tracing::field::display);
         let (seldom, limit, why) = match refused {
-            Refused::Full => (&self.turned_away, self.gate.limit(), FULL),
-            Refused::Address => (&self.crowded, self.gate.limit_of_address(), CROWDED),
+            Refused::Full => (&self.turned_away, self.gate.limit(), Code::M501),
+            Refused::Address => (&self.crowded, self.gate.limit_of_address(), Code::M502),
         };
         if seldom.is_due(Instant::now()) {
-            tracing::warn!(limit, peer, "{}; more are turned away", why.reason());
+            tracing::warn!(code = %why, limit, peer, "{why}: {}; more are turned away", why.what());
         } else {
-            tracing::debug!(limit, peer, "{}: turned away", why.reason());
+            tracing::debug!(code = %why, limit, peer, "turned away");
         }
         why
     }
@@ -207,7 +208,11 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
         let visit = visit.clone();
         async move {
             let is_upgrade = request.headers().contains_key(header::UPGRADE);
+            let wants_problem = wants_problem(request.headers());
             let mut response = respond(&visit, request).await;
+            if wants_problem {
+                response = as_problem(response);
+            }
             if is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // A proxy in between may already take this connection for a tunnel.
                 let close = HeaderValue::from_static("close");
@@ -262,90 +267,82 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
 /// How long a client that is turned away may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What those hear who are not served.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Unserved {
-    status: StatusCode,
-    code: &'static str,
-    reason: &'static str,
-    cure: &'static str,
+/// What those hear who are not served: the code, what happened, and what to do.
+pub(super) fn sentence(code: Code) -> String {
+    format!("{code}: {}. {}\n", code.what(), code.cure())
 }
 
-/// There are as many connections as may be.
-pub(super) const FULL: Unserved = Unserved {
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    code: "M501",
-    reason: "this server has as many connections as it may",
-    cure: "Try again later.",
-};
-/// There are as many of one address as may be.
-const CROWDED: Unserved = Unserved {
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    code: "M502",
-    reason: "this server has as many connections of your address as it may",
-    cure: "Close some, or try again later.",
-};
-/// The server stops.
-pub(super) const GOING: Unserved = Unserved {
-    status: StatusCode::SERVICE_UNAVAILABLE,
-    code: "M504",
-    reason: "this server is going away",
-    cure: "Try again later.",
-};
-/// The listener wants a PROXY header.
-pub(super) const NO_HEADER: Unserved = Unserved {
-    status: StatusCode::BAD_REQUEST,
-    code: "M105",
-    reason: "connections to this address begin with a PROXY header",
-    cure: "Come through the proxy, or let the proxy send it.",
-};
-/// It takes the header from others only.
-pub(super) const NO_PROXY: Unserved = Unserved {
-    status: StatusCode::FORBIDDEN,
-    code: "M106",
-    reason: "this address is for the server's proxies",
-    cure: "Come through one, or name yours with --trusted-proxy.",
-};
+fn status(code: Code) -> StatusCode {
+    let status = code.status().and_then(|status| StatusCode::from_u16(status).ok());
+    status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
 
-impl Unserved {
-    /// For the log.
-    fn reason(self) -> String {
-        format!("{}: {}", self.code, self.reason)
-    }
+/// When to come again, in seconds, where that is any use: not the same for all, so that they do
+/// not come together.
+fn retry_after(code: Code) -> Option<u32> {
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    let is_passing = status(code) == StatusCode::SERVICE_UNAVAILABLE;
+    is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
+}
 
-    fn text(self) -> String {
-        format!("{}: {}. {}\n", self.code, self.reason, self.cure)
+/// The answer to a request that is not served.
+pub(super) fn refusal(code: Code) -> Response<Body> {
+    let mut response = plain(status(code), sentence(code));
+    if let Some(seconds) = retry_after(code) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
+    mark(&mut response, code);
+    response
+}
 
-    /// When to come again, in seconds, where that is any use: not the same for all, so that they do
-    /// not come together.
-    fn retry_after(self) -> Option<u32> {
-        static TURN: AtomicU32 = AtomicU32::new(0);
-        let is_passing = self.status == StatusCode::SERVICE_UNAVAILABLE;
-        is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
-    }
+/// Puts a code on an answer, and counts it.
+pub(super) fn mark(response: &mut Response<Body>, code: Code) {
+    response.headers_mut().insert(CODE, HeaderValue::from_static(code.counted()));
+}
 
-    /// The answer to a request.
-    pub(super) fn response(self) -> Response<Body> {
-        let mut response = plain(self.status, self.text());
-        let headers = response.headers_mut();
-        headers.insert("madang-code", HeaderValue::from_static(self.code));
-        if let Some(seconds) = self.retry_after() {
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
-    }
+const CODE: HeaderName = HeaderName::from_static("madang-code");
+
+/// Whether a client would rather read JSON than a sentence.
+pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/problem+json")
+            || kind.eq_ignore_ascii_case("application/json")
+    })
+}
+
+/// The same refusal as a problem (RFC 9457).
+pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
+    let name = response.headers().get(CODE).and_then(|name| name.to_str().ok());
+    let Some(code) = name.and_then(Code::find) else { return response };
+    let problem = format!(
+        "{{\"type\":\"about:blank\",\"title\":{},\"status\":{},\"detail\":{},\"code\":\"{code}\"}}\n",
+        json_string(code.what()),
+        response.status().as_u16(),
+        json_string(&format!("{} {}", code.why(), code.cure())),
+    );
+    let mut response = response.map(|_| Body::from(problem));
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
+
+/// The table's texts have no control characters.
+fn json_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: Socket, why: Unserved) {
-    let (text, status) = (why.text(), why.status);
+pub(super) async fn turn_away(mut stream: Socket, code: Code) {
+    let (text, status) = (sentence(code), status(code));
     let retry =
-        why.retry_after().map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
+        retry_after(code).map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
     let answer = format!(
         "HTTP/1.1 {status}\r\n{retry}Madang-Code: {}\r\nConnection: close\r\n\
         Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
-        why.code,
+        code.counted(),
         text.len()
     );
     drop(

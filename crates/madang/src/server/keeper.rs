@@ -14,6 +14,7 @@ use super::{
     rewind::Rewind,
     upgrade,
 };
+use crate::codes::Code;
 use crate::drive::{Doorkeeper, Greeting, Guest, Newcomer, Pass, WorkerHandle};
 
 /// A site's doorkeeper on one worker.
@@ -33,7 +34,7 @@ impl Doorkeeper for Keeper {
         peer: Option<SocketAddr>,
     ) -> Option<(OwnedFd, Pass)> {
         if *self.stop.borrow() {
-            self.dismiss(socket, http::GOING);
+            self.dismiss(socket, Code::M504);
             return None;
         }
         let is_proxied = self.manners.get(listener).is_some_and(|manner| manner.proxy_protocol);
@@ -59,7 +60,7 @@ impl Doorkeeper for Keeper {
 
     fn pass_on(&mut self, socket: OwnedFd, early: &[u8], guest: Guest) {
         if *self.stop.borrow() {
-            return self.dismiss(socket, http::GOING);
+            return self.dismiss(socket, Code::M504);
         }
         let early = Bytes::copy_from_slice(early);
         let local = local_address(&socket);
@@ -98,7 +99,7 @@ impl Keeper {
     }
 
     /// Says why a connection is not served. The worker does not end before that is said.
-    fn dismiss(&self, socket: OwnedFd, why: http::Unserved) {
+    fn dismiss(&self, socket: OwnedFd, why: Code) {
         let Ok(socket) = Socket::new(socket) else { return };
         let visitor = self.worker.visit();
         tokio::spawn(async move {
@@ -115,8 +116,8 @@ impl Keeper {
         };
         if !may_say {
             let peer = peer.map(tracing::field::display);
-            tracing::info!(peer, "M106: a PROXY header is taken of trusted proxies only");
-            return self.dismiss(socket, http::NO_PROXY);
+            tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
+            return self.dismiss(socket, Code::M106);
         }
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
@@ -135,8 +136,8 @@ async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Recei
         Ok(introduced) => introduced,
         Err(why) => {
             let peer = visit.peer.map(tracing::field::display);
-            tracing::debug!(peer, %why, "M105: a connection without a PROXY header");
-            return http::turn_away(socket, http::NO_HEADER).await;
+            tracing::debug!(code = %Code::M105, peer, %why, "a connection without a PROXY header");
+            return http::turn_away(socket, Code::M105).await;
         }
     };
     if let Some(source) = source {

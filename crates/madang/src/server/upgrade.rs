@@ -13,12 +13,13 @@ use madang_ws::{
 use super::{
     forwarded::Client,
     gate::Refused,
-    http::{Body, GOING, Site, Visit, is_loopback, plain},
+    http::{Body, Site, Visit, is_loopback, mark, plain, refusal},
     io::Io,
     route::{Door, Found},
 };
 use crate::{
     app::Begin,
+    codes::Code,
     drive::{Newcomer, Pass, Reserved},
 };
 
@@ -33,7 +34,7 @@ pub(super) async fn upgrade(
     let client = visit.site.identify(visit.peer, &mut request);
     let pass = match count(&visit.site, &client, &visit.pass) {
         Ok(pass) => pass,
-        Err(refused) => return visit.site.refuse(refused, client.address).response(),
+        Err(refused) => return refusal(visit.site.refuse(refused, client.address)),
     };
     match agree(&visit.site, || visit.local, &client, found, &request) {
         Ok(agreed) => {
@@ -46,7 +47,7 @@ pub(super) async fn upgrade(
             };
             // Only who is in the topics that it asked for is told that it is connected.
             let Some(place) = visit.worker.reserve(newcomer).await else {
-                return GOING.response();
+                return refusal(Code::M504);
             };
             tokio::spawn(hand_over(socket, place));
             agreed.response.map(|()| Body::default())
@@ -106,7 +107,14 @@ pub(super) fn agree(
 }
 
 fn refuse(refusal: &Refusal) -> Response<Body> {
-    refusal.response().map(Body::from)
+    coded(refusal.response(), Code::of_refusal(refusal))
+}
+
+/// An answer whose sentence begins with its code.
+pub(super) fn coded(response: Response<String>, code: Code) -> Response<Body> {
+    let mut response = response.map(|text| Body::from(format!("{code}: {text}")));
+    mark(&mut response, code);
+    response
 }
 
 /// The same for a request that was checked, and is over whichever HTTP.
@@ -133,7 +141,8 @@ pub(super) fn agree_on(
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
     let begin = found.door.open(found.segment.as_deref(), request).map_err(|refusal| {
-        let mut response = plain(StatusCode::BAD_REQUEST, format!("{}.\n", refusal.reason));
+        let mut response = plain(StatusCode::BAD_REQUEST, format!("M213: {}.\n", refusal.reason));
+        mark(&mut response, Code::M213);
         // A proxy in between may already take this connection for a tunnel.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         Box::new(response)

@@ -16,12 +16,14 @@ use tokio::time::timeout;
 use super::{
     super::{
         forwarded::Client,
-        http::{Body, FULL, GOING, Visit, page, plain},
+        http::{Body, Visit, as_problem, page, plain, refusal, wants_problem},
         route::Found,
         upgrade::{agree_on, log_refusal},
     },
     pump,
 };
+use super::super::upgrade::coded;
+use crate::codes::Code;
 use crate::drive::Newcomer;
 
 /// How long a peer may take nothing of a page that waits for it.
@@ -64,13 +66,15 @@ async fn websocket(
 ) {
     let local = || visit.local;
     let agreed = extended::check(request, protocol)
-        .map_err(|refusal| Box::new(extended::refuse(&refusal).map(Body::from)))
+        .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
         .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
             log_refusal(client, request, &response);
-            return send(*response, respond, false).await;
+            let wants_problem = wants_problem(request.headers());
+            let response = if wants_problem { as_problem(*response) } else { *response };
+            return send(response, respond, false).await;
         }
     };
     let address = client.address.map(|address| address.ip());
@@ -78,14 +82,14 @@ async fn websocket(
         Ok(pass) => pass,
         Err(refused) => {
             let why = visit.site.refuse(refused, client.address);
-            return send(why.response(), respond, false).await;
+            return send(refusal(why), respond, false).await;
         }
     };
     let (near, far) = match pump::pair() {
         Ok(pair) => pair,
         Err(error) => {
             tracing::warn!(%error, "no sockets for a WebSocket's stream");
-            return send(FULL.response(), respond, false).await;
+            return send(refusal(Code::M501), respond, false).await;
         }
     };
     let newcomer = Newcomer {
@@ -97,7 +101,7 @@ async fn websocket(
     };
     // Only who is in the topics that it asked for is told that it is connected.
     let Some(place) = visit.worker.reserve(newcomer).await else {
-        return send(GOING.response(), respond, false).await;
+        return send(refusal(Code::M504), respond, false).await;
     };
     let mut response = agreed.response;
     finish(&mut response);
