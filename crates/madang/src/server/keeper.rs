@@ -130,7 +130,7 @@ impl Keeper {
 async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
     let introduced = tokio::select! {
         introduced = proxied::introduce(&mut socket) => introduced,
-        () = stopped(&mut stop) => return http::turn_away(socket, http::GOING).await,
+        () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
     };
     let (source, rest) = match introduced {
         Ok(introduced) => introduced,

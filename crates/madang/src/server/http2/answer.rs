@@ -13,6 +13,7 @@ use hyper::body::Body as _;
 use madang_ws::handshake::extended;
 use tokio::time::timeout;
 
+use super::super::upgrade::coded;
 use super::{
     super::{
         forwarded::Client,
@@ -22,7 +23,6 @@ use super::{
     },
     pump,
 };
-use super::super::upgrade::coded;
 use crate::codes::Code;
 use crate::drive::Newcomer;
 
