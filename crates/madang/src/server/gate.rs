@@ -177,7 +177,7 @@ mod tests {
 
     const NO_LIMIT: usize = usize::MAX;
 
-    #[expect(clippy::unnecessary_wraps, reason = "it is what the gate takes")]
+    #[expect(clippy::unnecessary_wraps, reason = "as the gate takes it")]
     fn ip(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }

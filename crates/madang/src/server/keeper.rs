@@ -127,14 +127,14 @@ impl Keeper {
 }
 
 /// Reads the PROXY header, and goes on with the client that it names.
-async fn introduced(socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
+async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
     let introduced = tokio::select! {
-        introduced = proxied::introduce(socket) => introduced,
-        () = stopped(&mut stop) => return,
+        introduced = proxied::introduce(&mut socket) => introduced,
+        () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
     };
-    let (stream, source) = match introduced {
+    let (source, rest) = match introduced {
         Ok(introduced) => introduced,
-        Err((socket, why)) => {
+        Err(why) => {
             let peer = visit.peer.map(tracing::field::display);
             tracing::debug!(code = %Code::M105, peer, %why, "a connection without a PROXY header");
             return http::turn_away(socket, Code::M105).await;
@@ -144,18 +144,17 @@ async fn introduced(socket: Socket, mut visit: Visit, mut stop: watch::Receiver<
         visit.peer = Some(SocketAddr::new(source.ip().to_canonical(), source.port()));
     }
     let address = visit.peer.map(|peer| peer.ip());
-    if source.is_some() && !visit.site.trusts(visit.peer) {
+    if !visit.site.trusts(visit.peer) {
         match visit.site.gate.count(address) {
             Ok(Some(of_address)) => visit.pass = Arc::new((Arc::clone(&visit.pass), of_address)),
             Ok(None) => {}
             Err(refused) => {
                 let why = visit.site.refuse(refused, visit.peer);
-                let (socket, _) = stream.into_parts();
                 return http::turn_away(socket, why).await;
             }
         }
     }
-    receive(stream, visit, stop).await;
+    receive(Rewind::new(socket, rest), visit, stop).await;
 }
 
 /// Everything that the doorstep does not answer itself.

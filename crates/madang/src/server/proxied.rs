@@ -8,10 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    proxy_protocol::{MAX_HEADER, Parsed, parse},
-    rewind::Rewind,
-};
+use super::proxy_protocol::{MAX_HEADER, Parsed, parse};
 
 /// The longest time for the header.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,16 +24,11 @@ pub(super) enum Nobody {
     Cut,
 }
 
-/// Reads the header. What was read behind it is read again by whoever goes on. On a failure the
-/// stream comes back too.
+/// Reads the header: whose connection it is, and what was read behind it.
 pub(super) async fn introduce<S: AsyncRead + Unpin>(
-    mut stream: S,
-) -> Result<(Rewind<S>, Option<SocketAddr>), (S, Nobody)> {
-    match timeout(TIMEOUT, read(&mut stream)).await {
-        Ok(Ok((source, rest))) => Ok((Rewind::new(stream, rest), source)),
-        Ok(Err(why)) => Err((stream, why)),
-        Err(_) => Err((stream, Nobody::Late)),
-    }
+    stream: &mut S,
+) -> Result<(Option<SocketAddr>, BytesMut), Nobody> {
+    timeout(TIMEOUT, read(stream)).await.unwrap_or(Err(Nobody::Late))
 }
 
 async fn read<S: AsyncRead + Unpin>(
@@ -61,6 +53,7 @@ async fn read<S: AsyncRead + Unpin>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::rewind::Rewind;
     use super::*;
     use tokio::io::AsyncWriteExt as _;
 
@@ -68,10 +61,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_follows_the_header_is_not_lost() {
-        let (mut near, far) = tokio::io::duplex(1024);
+        let (mut near, mut far) = tokio::io::duplex(1024);
         near.write_all(LINE).await.unwrap();
         near.write_all(b"GET / ").await.unwrap();
-        let (mut stream, source) = introduce(far).await.map_err(|(_, why)| why).unwrap();
+        let (source, rest) = introduce(&mut far).await.unwrap();
+        let mut stream = Rewind::new(far, rest);
         assert_eq!(source, Some("192.0.2.1:4711".parse().unwrap()));
         near.write_all(b"HTTP/1.1").await.unwrap();
         drop(near);
@@ -82,23 +76,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_header_may_come_byte_by_byte_and_must_come_whole() {
-        let (mut near, far) = tokio::io::duplex(1);
+        let (mut near, mut far) = tokio::io::duplex(1);
         let write = async {
             near.write_all(LINE).await.unwrap();
             near
         };
-        let (read, near) = tokio::join!(introduce(far), write);
+        let (read, near) = tokio::join!(introduce(&mut far), write);
         assert!(read.is_ok());
         drop(near);
-        let why = introduce(&LINE[..20]).await.unwrap_err().1;
+        let why = introduce(&mut &LINE[..20]).await.unwrap_err();
         assert_eq!(why, Nobody::Cut);
-        let why = introduce(&b"GET / HTTP/1.1\r\n\r\n"[..]).await.unwrap_err().1;
+        let why = introduce(&mut &b"GET / HTTP/1.1\r\n\r\n"[..]).await.unwrap_err();
         assert!(matches!(why, Nobody::Bad(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_header_for_ever() {
-        let (_near, far) = tokio::io::duplex(1);
-        assert_eq!(introduce(far).await.unwrap_err().1, Nobody::Late);
+        let (_near, mut far) = tokio::io::duplex(1);
+        assert_eq!(introduce(&mut far).await.unwrap_err(), Nobody::Late);
     }
 }

@@ -13,8 +13,8 @@ fn limited(limit: usize) -> Server {
     Server::new().workers(2).protocol(&PROTOCOL).max_connections_per_address(limit)
 }
 
-fn refused(address: SocketAddr) -> Box<Refused> {
-    Client::with(address, "/ws", &plain()).err().unwrap()
+fn refused(address: SocketAddr) -> Refused {
+    *Client::with(address, "/ws", &plain()).err().unwrap()
 }
 
 fn is_crowded(refused: &Refused) -> bool {

@@ -141,6 +141,16 @@ async fn a_proxy_header_must_come_where_it_is_asked_for_and_nowhere_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_been_introduced_when_the_server_goes_is_told() {
+    let (address, running) = proxied(mirror().workers(1));
+    let mut stream = connected(address, &LINE[..20]);
+    // The worker of this one has taken the other, too: there is but one queue for both.
+    assert_eq!(who(address, LINE, ""), "203.0.113.9:4711||");
+    running.shutdown(Duration::from_secs(10)).await.unwrap();
+    assert!(head(&mut stream).starts_with("HTTP/1.1 503"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_header_of_a_stranger_is_not_taken() {
     let (address, _running) = proxied(trusting(mirror(), "10.0.0.0/8"));
     let mut stream = connected(address, &[LINE, request("/who", "").as_bytes()].concat());
