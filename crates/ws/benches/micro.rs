@@ -105,7 +105,7 @@ fn utf8(what: &str, unit: &str, len: usize) {
 /// About a kilobyte of JSON with names, numbers and text that do not repeat as a whole.
 fn json(seed: usize) -> Vec<u8> {
     let mut text = String::from("{\"room\":\"lobby\",\"messages\":[");
-    for n in seed..seed + 9 {
+    for n in seed..seed + 11 {
         let (user, price) = (n * 7919 % 1000, n * 104_729 % 100_000);
         // Writing to a string does not fail.
         let _ = write!(
@@ -120,7 +120,7 @@ fn json(seed: usize) -> Vec<u8> {
 }
 
 fn deflate(level: u8) {
-    let messages: Vec<Vec<u8>> = (0..64).map(|n| json(n * 9)).collect();
+    let messages: Vec<Vec<u8>> = (0..64).map(|n| json(n * 11)).collect();
     let len = messages.iter().map(Vec::len).sum::<usize>() / messages.len();
     let settings = Settings { level, ..Settings::default() };
     let offers = parse_offers([&http::HeaderValue::from_static("permessage-deflate")])
