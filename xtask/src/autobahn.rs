@@ -3,7 +3,7 @@
 use crate::process::{Log, Server, command, free_port, run};
 use crate::project::Project;
 use crate::steps::Outcome;
-use crate::tools::{Stop, outcome};
+use crate::tools::{Stop, need, outcome};
 use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,6 +27,32 @@ pub(crate) fn server_all(project: &Project, log: &Log) -> Result<Outcome, String
 
 pub(crate) fn client_all(project: &Project, log: &Log) -> Result<Outcome, String> {
     outcome(judge_client(project, log, ALL))
+}
+
+/// The suite speaks HTTP/1.1 to nghttpx, which speaks HTTP/2 to our server and makes each WebSocket
+/// an extended CONNECT (RFC 8441).
+pub(crate) fn http2(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome(judge_http2(project, log, SAMPLE))
+}
+
+fn judge_http2(project: &Project, log: &Log, cases: &str) -> Result<String, Stop> {
+    need("nghttpx", &["nghttp2-proxy"], log)?;
+    let port = free_port()?;
+    let program = project.release_binary("conformance");
+    let conformance = command(program, &["--port".to_owned(), port.to_string()], &project.root);
+    let server = Server::start(conformance, port, log)?;
+    let front = free_port()?;
+    let args = [
+        "--conf=/dev/null".to_owned(),
+        format!("--frontend=127.0.0.1,{front};no-tls"),
+        format!("--backend=127.0.0.1,{};;proto=h2", server.port),
+        "--workers=1".to_owned(),
+        // One process, so that it ends with the step.
+        "--single-process".to_owned(),
+    ];
+    let proxy = Server::start(command("nghttpx", &args, &project.root), front, log)?;
+    let url = format!("ws://127.0.0.1:{}/", proxy.port);
+    judge(project, log, cases, "madang-http2", &["--jobs", "2", &url])
 }
 
 fn judge_server(project: &Project, log: &Log, cases: &str) -> Result<String, Stop> {

@@ -52,7 +52,7 @@ const RULES: &[Rules] = &[
     Rules {
         dir: "crates/madang",
         strangers: &["madang-cli"],
-        layers: &["server", "drive", "app", "hub", "broker", "websocket", "tls"],
+        layers: &["server", "drive", "app", "hub", "broker", "websocket", "tls", "codes"],
         siblings: &[],
         allowed: &[],
         registries: &[],

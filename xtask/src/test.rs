@@ -19,6 +19,11 @@ const STEPS: &[Step] = &[
     Step { name: "build", what: "release build for the steps below", run: checks::build },
     Step { name: "autobahn-server", what: "Autobahn against our server", run: autobahn::server },
     Step { name: "autobahn-client", what: "Autobahn against our client", run: autobahn::client },
+    Step {
+        name: "autobahn-http2",
+        what: "Autobahn against our server, over HTTP/2 by nghttpx",
+        run: autobahn::http2,
+    },
     Step { name: "ws-npm", what: "npm ws, as client and as server", run: foreign::ws_npm },
     Step {
         name: "websockets-py",

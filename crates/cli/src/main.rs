@@ -22,12 +22,15 @@ enum Command {
     Serve(Box<cmd::serve::Serve>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
+    /// Say what a code such as M204 means, and what to do.
+    Explain(cmd::explain::Explain),
 }
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Serve(serve) => cmd::serve::run(*serve),
         Command::CheckConfig(arguments) => cmd::config::run(arguments),
+        Command::Explain(arguments) => cmd::explain::run(&arguments),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -38,6 +38,7 @@
 
 mod app;
 pub mod broker;
+pub mod codes;
 mod drive;
 mod error;
 pub mod hub;
@@ -52,5 +53,26 @@ pub use drive::{OutboxLimits, SlowConsumer};
 pub use error::Error;
 pub use madang_proto as proto;
 pub use madang_ws as ws;
-pub use server::{HttpLimits, ListenError, Running, Server, lan_addresses, stop_signal};
+pub use server::{
+    Forwarded, HttpLimits, ListenError, NoProxy, Reload, Running, Server, TrustedProxies,
+    lan_addresses, stop_signal,
+};
 pub use websocket::{Message, WebSocket, connect};
+
+/// The guides, whose programs are tested as the examples here are.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../../../docs/guide/axum.md")]
+    mod axum {}
+    #[doc = include_str!("../../../docs/guide/hyper.md")]
+    mod hyper {}
+    #[doc = include_str!("../../../docs/guide/protocol.md")]
+    mod protocol {}
+}
+
+/// Bodies of fuzz targets, as `fuzz/` calls them.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::server::proxy_protocol::fuzz_proxy;
+}

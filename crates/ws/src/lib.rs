@@ -67,3 +67,8 @@ pub use conn::Connection;
 pub use error::{Error, Misuse, PeerMisbehaved};
 pub use message::{Event, Kind, Payload};
 pub use recv::Input;
+
+/// The guide to this crate, whose programs are tested as the examples here are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/sans-io.md")]
+mod guide {}

@@ -23,6 +23,9 @@ pub(super) fn greet(running: &Running, tls: Option<&TlsConfig>) {
             }
         }
     }
+    for path in running.unix_paths() {
+        let _ = writeln!(text, "  unix socket   {}", path.display());
+    }
     if let Some(address) = running.addresses().first() {
         let base = page(*address).replacen("http", "ws", 1);
         let base = base.trim_end_matches('/');

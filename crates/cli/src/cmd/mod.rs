@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 pub(crate) mod config;
+pub(crate) mod explain;
 mod greeting;
 mod pages;
 pub(crate) mod serve;

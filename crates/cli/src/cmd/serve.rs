@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use madang::{
-    HttpLimits, OutboxLimits, Running, Server, SlowConsumer, hub, proto::PROTOCOLS, tls::TlsConfig,
-    ws,
+    HttpLimits, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies, hub, proto::PROTOCOLS,
+    tls::TlsConfig, ws,
 };
 
 use super::{Failure, config::problems, greeting::greet, pages::PAGES};
@@ -85,13 +85,16 @@ impl Reload {
     /// stays as it is.
     fn now(&mut self, running: &Running) {
         if let Some(Err(error)) = self.tls.as_ref().map(TlsConfig::reload) {
-            tracing::error!(%error, "M102: the new TLS files cannot be used; the old stay");
+            tracing::error!(code = "M102", %error, "M102: the new TLS files cannot be used; the old stay");
         }
         let new = match config::load(&self.flags) {
             Ok(new) => new,
             Err(problems) => {
                 for problem in problems.0 {
-                    tracing::error!("M105: the new configuration is not used: {problem}");
+                    tracing::error!(
+                        code = "M107",
+                        "M107: the new configuration is not used: {problem}"
+                    );
                 }
                 return;
             }
@@ -100,7 +103,14 @@ impl Reload {
         if let Some(Err(error)) = new.text("log").map(&self.change_log) {
             tracing::error!(%error, "the log's filter stays as it is");
         }
-        running.allow_origins(new.list("server.allowed_origins").to_vec());
+        let mut changes = madang::Reload::default();
+        changes.allowed_origins = Some(new.list("server.allowed_origins").to_vec());
+        changes.trusted_proxies = Some(trusted_proxies(&new));
+        // Without a value there is no limit; the descriptors are one in any case.
+        let name = "server.max_connections_per_address";
+        let limit = new.number(name).map_or(usize::MAX, |_| new.size(name));
+        changes.max_connections_per_address = Some(limit);
+        running.reload(changes);
         tracing::info!(changed = live.join(" "), "the configuration was read again");
         if !later.is_empty() {
             tracing::warn!(keys = later.join(" "), "these changes wait for a restart");
@@ -166,6 +176,11 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
     if settings.number("server.max_connections").is_some() {
         server = server.max_connections(settings.size("server.max_connections"));
     }
+    if settings.number("server.max_connections_per_address").is_some() {
+        let most = settings.size("server.max_connections_per_address");
+        server = server.max_connections_per_address(most);
+    }
+    server = server.trusted_proxies(trusted_proxies(settings));
     if let Some(tls) = tls {
         server = server.tls(tls);
     }
@@ -173,6 +188,15 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
         Some(folder) => Ok(server.static_folder(existing(folder)?)),
         None => Ok(server),
     }
+}
+
+/// Each is known to be right: the configuration was checked.
+fn trusted_proxies(settings: &Settings) -> TrustedProxies {
+    let mut all = TrustedProxies::default();
+    for proxy in settings.list("server.trusted_proxies") {
+        all.extend(proxy.parse().unwrap_or_default());
+    }
+    all
 }
 
 fn hub_config(settings: &Settings) -> hub::HubConfig {

@@ -2,7 +2,7 @@
 //! sample in `docs/` all come from this list: a new key is one entry here, and one line where
 //! `madang serve` applies it.
 
-use super::kind::{Check, Kind, anything, origin, subprotocol};
+use super::kind::{Check, Kind, anything, origin, proxy, subprotocol};
 
 /// One key.
 pub(crate) struct Key {
@@ -53,7 +53,7 @@ pub(crate) const KEYS: &[Key] = &[
         "What to log: off, error, warn, info, debug, trace, or a filter such as madang=debug.").live(),
     // -- server
     Key::new("server.listen", "listen", Kind::List("ADDR:PORT", anything as Check), "[\"127.0.0.1:8000\"]",
-        "Address to listen on; may be given several times. Port 0 takes a free one."),
+        "Address to listen on, such as 127.0.0.1:8000 or unix:/run/madang.sock; may be given several times. Port 0 takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header."),
     Key::new("server.workers", "workers", Kind::Number(1, 1024), "",
         "Worker threads [default: one for each core that the process may use]."),
     Key::new("server.static", "static", Kind::Text("DIR", anything as Check), "",
@@ -62,6 +62,22 @@ pub(crate) const KEYS: &[Key] = &[
         "Origin whose pages may connect besides the server's own, such as https://app.example; * is all. May be given several times.").live(),
     Key::new("server.max_connections", "max-connections", COUNT, "",
         "Most connections at once [default: as many as the process may have descriptors]."),
+    Key::new(
+        "server.max_connections_per_address",
+        "max-connections-per-address",
+        COUNT,
+        "",
+        "Most connections of one IPv4 address, or of the first 64 bits of an IPv6 address [default: no limit].",
+    )
+    .live(),
+    Key::new(
+        "server.trusted_proxies",
+        "trusted-proxy",
+        Kind::List("PROXY", proxy as Check),
+        "[]",
+        "Proxy whose X-Forwarded-… and PROXY headers are believed: an address, a network such as 10.0.0.0/8, or loopback, private, unix. May be given several times.",
+    )
+    .live(),
     Key::new("server.drain", "drain", Kind::Seconds(0), "10",
         "Seconds over which clients are told to go when the server stops, and that they have to say goodbye; a second signal does not wait for them."),
     // -- tls

@@ -139,7 +139,7 @@ fn quoted(text: &str) -> String {
         match letter {
             '"' | '\\' => out.extend(['\\', letter]),
             letter if letter.is_control() => {
-                out.extend(format!("\\u{:04X}", letter as u32).chars())
+                out.extend(format!("\\u{:04X}", letter as u32).chars());
             }
             letter => out.push(letter),
         }
@@ -186,6 +186,11 @@ pub(crate) fn origin(text: &str) -> Result<(), String> {
     } else {
         Err("write it like https://app.example or http://app.example:8080, without a path".into())
     }
+}
+
+/// An address, a network, or a word of [`madang::TrustedProxies`].
+pub(crate) fn proxy(text: &str) -> Result<(), String> {
+    text.parse::<madang::TrustedProxies>().map(|_| ()).map_err(|error| error.to_string())
 }
 
 pub(crate) fn subprotocol(text: &str) -> Result<(), String> {

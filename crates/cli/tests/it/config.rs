@@ -7,16 +7,16 @@ use rustix::process::Signal;
 use super::{Serving, connect, madang, upgraded};
 
 /// A file that is removed at the end.
-struct File(PathBuf);
+pub(super) struct File(PathBuf);
 
 impl File {
-    fn new(name: &str, text: &str) -> Self {
+    pub(super) fn new(name: &str, text: &str) -> Self {
         let path = std::env::temp_dir().join(format!("madang-{name}-{}.toml", std::process::id()));
         fs::write(&path, text).unwrap();
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }

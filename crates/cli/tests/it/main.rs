@@ -6,6 +6,7 @@ mod config;
 mod refused;
 mod serve;
 mod stop;
+mod tls;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

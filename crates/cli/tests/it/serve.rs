@@ -78,7 +78,7 @@ fn who_comes_when_all_places_are_taken_is_told_and_so_is_the_operator() {
     let mut answer = String::new();
     connect(serving.address()).read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("Retry-After: 5") && answer.contains("M501"), "{answer}");
+    assert!(answer.contains("Retry-After: ") && answer.contains("M501"), "{answer}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("Content-Length: {}", body.len())), "{answer}");
     let log = BufReader::new(serving.child.stderr.take().unwrap()).lines().next().unwrap().unwrap();

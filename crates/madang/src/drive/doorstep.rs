@@ -19,8 +19,14 @@ use super::{
 
 /// Who decides at the door: the server above the worker.
 pub(crate) trait Doorkeeper {
-    /// A connection was taken. Gives it a pass, or turns it away.
-    fn admit(&mut self, stream: OwnedFd, peer: Option<SocketAddr>) -> Option<(OwnedFd, Pass)>;
+    /// A connection was taken from the listener with this number. Gives it a pass, or turns it
+    /// away, or takes it over.
+    fn admit(
+        &mut self,
+        listener: usize,
+        stream: OwnedFd,
+        peer: Option<SocketAddr>,
+    ) -> Option<(OwnedFd, Pass)>;
 
     /// Looks at the first bytes of a connection.
     fn greet(&mut self, first: &[u8], stream: &OwnedFd, visitor: &Guest) -> Greeting;
@@ -53,7 +59,7 @@ pub(crate) struct Doors {
 /// Tokens of listeners count down from here; no client has a place with such a number.
 const LISTENERS: u64 = u64::MAX - 1;
 /// So many connections are taken from one listener in a turn.
-const MAX_ACCEPTED: usize = 64;
+pub(super) const MAX_ACCEPTED: usize = 64;
 /// How long, in seconds, a connection may say nothing at all.
 pub(super) const SILENCE: u32 = 5;
 
@@ -68,14 +74,17 @@ impl Worker {
     }
 
     /// A token that is no client's may be a listener's: takes the connections that wait there.
-    pub(super) fn knock(&mut self, token: u64) {
-        let Some(mut doors) = self.doors.take() else { return };
+    /// How many there were, a turn's share at most.
+    pub(super) fn knock(&mut self, token: u64) -> usize {
+        let Some(mut doors) = self.doors.take() else { return 0 };
+        let mut count = 0;
         let index = usize::try_from(LISTENERS.wrapping_sub(token)).unwrap_or(usize::MAX);
         if let Some(listener) = doors.listeners.get(index) {
             for _ in 0..MAX_ACCEPTED {
                 match accept(listener) {
                     Ok(Some((stream, peer))) => {
-                        if let Some((stream, pass)) = doors.keeper.admit(stream, peer) {
+                        count += 1;
+                        if let Some((stream, pass)) = doors.keeper.admit(index, stream, peer) {
                             self.let_in(stream, Guest { peer, pass });
                         }
                     }
@@ -92,6 +101,14 @@ impl Worker {
             }
         }
         self.doors = Some(doors);
+        count
+    }
+
+    /// Whether somebody came since: nobody is to be left in a queue as the listeners close.
+    pub(super) fn knock_at_all(&mut self) -> bool {
+        let listeners = self.doors.as_ref().map_or(0, |doors| doors.listeners.len());
+        let count: usize = (0..listeners).map(|index| self.knock(LISTENERS - index as u64)).sum();
+        count > 0
     }
 
     /// Listens again after a failure.
@@ -147,12 +164,18 @@ impl Worker {
         }
     }
 
-    /// Those who have asked for nothing yet need no goodbye.
+    /// Those who have asked for nothing yet are left to the doorkeeper: a request may be under way.
     pub(super) fn clear_doorstep(&mut self) {
-        let waiting: Vec<u32> = self.clients.guests.keys().copied().collect();
-        for slot in waiting {
-            self.clients.remove(slot as usize);
+        let Some(mut doors) = self.doors.take() else { return };
+        for (slot, guest) in std::mem::take(&mut self.clients.guests) {
+            let slot = slot as usize;
+            if let Some(stream) = self.clients.hot[slot].socket.take() {
+                drop(self.poller.delete(&stream));
+                doors.keeper.pass_on(stream, &[], guest);
+            }
+            self.clients.remove(slot);
         }
+        self.doors = Some(doors);
     }
 }
 

@@ -18,6 +18,7 @@ mod backlog;
 mod client;
 mod deliver;
 mod doorstep;
+mod drain;
 mod intents;
 mod mail;
 mod outbox;

@@ -34,11 +34,14 @@ impl Interest {
 
 /// A socket is ready.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that the system tells by itself")]
 pub(super) struct Ready {
     /// The token that it was added with.
     pub(super) token: u64,
     /// There is something to read, or the peer's end has come.
     pub(super) read: bool,
+    /// The peer's end has come, maybe behind something to read.
+    pub(super) ended: bool,
     /// The connection is gone in both directions; told to those who do not wait for it too.
     pub(super) broken: bool,
     /// There is room to write.
@@ -127,6 +130,9 @@ impl Poller {
                 into.push(Ready {
                     token: data.u64(),
                     read: flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP),
+                    ended: flags.intersects(
+                        epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR,
+                    ),
                     broken: flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR),
                     write: flags.contains(epoll::EventFlags::OUT),
                 });

@@ -1,12 +1,13 @@
 //! What time brings: pings, idle clients, deadlines, goodbyes. Once a second, over all clients;
 //! there is no timer for each.
 
-use std::{net::SocketAddr, time::Instant};
+use std::net::SocketAddr;
 
 use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
 
 use super::{client::Flags, doorstep::SILENCE, worker::Worker};
+use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
 const GOING_AWAY: &str = "server is going away";
@@ -62,7 +63,7 @@ impl Worker {
                 self.ping(slot);
             }
         }
-        if self.leaving.is_some_and(|until| self.now >= until) {
+        if self.leaving.as_ref().is_some_and(|drain| self.now >= drain.until) {
             (0..self.clients.hot.len()).for_each(|slot| self.cut(slot));
         }
         self.flush_dirty();
@@ -115,7 +116,12 @@ impl Worker {
         let peer = socket
             .and_then(|socket| SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok());
         let peer = peer.map(tracing::field::display);
-        tracing::info!(session = cold.id, peer, "M503: slow consumer disconnected");
+        tracing::info!(
+            code = Code::M503.counted(),
+            session = cold.id,
+            peer,
+            "M503: slow consumer disconnected"
+        );
         self.clients.hot[slot].outbox.abandon();
         self.begin_close(slot, &mut cold, CloseCode::POLICY_VIOLATION.as_u16(), SLOW_CONSUMER);
         // It may come back and resume, like one that was cut.
@@ -128,12 +134,6 @@ impl Worker {
         }
         self.put_back(slot, cold);
         self.feed_held(slot);
-    }
-
-    pub(super) fn go_away(&mut self, until: Instant) {
-        self.leaving = Some(until);
-        self.clear_doorstep();
-        (0..self.clients.hot.len()).for_each(|slot| self.send_away(slot));
     }
 
     pub(super) fn send_away(&mut self, slot: usize) {

@@ -5,8 +5,11 @@ use std::io::{self, IoSlice};
 use madang_proto::{Input as SessionInput, session::Farewell};
 use madang_ws::{ClosedBy, Event, Input, Kind};
 
+use crate::codes::Code;
+
 use super::{
     client::{Cold, Flags, Held},
+    doorstep::MAX_ACCEPTED,
     mail::ClientId,
     outbox::Flushed,
     poll::{Interest, Ready},
@@ -23,8 +26,10 @@ impl Worker {
     /// Serves a socket that is ready; how many bytes were received.
     pub(super) fn serve(&mut self, event: Ready) -> usize {
         let Some(slot) = self.clients.find(ClientId::of(event.token)) else {
-            self.knock(event.token);
-            return 0;
+            // Whoever is still in the queue makes no event: like a full buffer, a full share means
+            // that there may be more.
+            let is_full = self.knock(event.token) == MAX_ACCEPTED;
+            return if is_full { self.buffer.len() } else { 0 };
         };
         if event.write {
             self.mark_dirty(slot);
@@ -154,6 +159,11 @@ impl Worker {
             Event::Closed(closed) => {
                 let (session, code) = (cold.id, closed.code.as_u16());
                 tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");
+                if let ClosedBy::Failure(error) = closed.by
+                    && let Some(code) = Code::of_failure(error)
+                {
+                    tracing::debug!(session, code = code.counted(), "a WebSocket failed");
+                }
                 let farewell = match closed.by {
                     ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
                     _ => Farewell::Cut,

@@ -17,6 +17,7 @@ use super::{
     client::Clients,
     deliver::Renderer,
     doorstep::Doors,
+    drain::Drain,
     mail::{Mail, Protocols, WorkerHandle},
     outbox::{OutboxLimits, Pool},
     poll::{Poller, Ready},
@@ -79,8 +80,8 @@ pub(crate) struct Worker {
     started: Instant,
     pub(super) now: Instant,
     pub(super) sessions: u64,
-    /// Set when the worker is to end: until then its clients may say goodbye.
-    pub(super) leaving: Option<Instant>,
+    /// Set when the worker is to end.
+    pub(super) leaving: Option<Drain>,
     pub(super) hub: Hub,
     /// All workers of the server.
     peers: Arc<[WorkerHandle]>,
@@ -167,6 +168,7 @@ impl Worker {
             self.now = Instant::now();
             self.sweep();
         }
+        self.drain(cx);
         while self.poller.poll_ready(cx)?.is_ready() {
             if self.peers.iter().any(WorkerHandle::is_behind) {
                 self.mail_only(cx);
@@ -179,16 +181,18 @@ impl Worker {
             }
             self.poller.clear_ready(cx);
         }
+        // The mail may have told it to go away.
+        self.drain(cx);
         if self.has_left() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// It was told to go away, and nobody is left: no client, and no HTTP connection that it would
-    /// still wait for.
-    fn has_left(&self) -> bool {
-        self.leaving.is_some_and(|until| {
-            let nobody = self.clients.len() == 0 && self.mail.is_empty();
-            nobody && (!self.handle.has_visitors() || self.now >= until)
-        })
+    /// It was told to go away, and nobody is left: no client, nobody in a listener's queue, and no
+    /// HTTP connection that it would still wait for.
+    fn has_left(&mut self) -> bool {
+        let Some(until) = self.leaving.as_ref().map(|drain| drain.until) else { return false };
+        let nobody = self.clients.len() == 0 && self.mail.is_empty();
+        let is_late = self.now >= until;
+        nobody && (is_late || !self.handle.has_visitors()) && (!self.knock_at_all() || is_late)
     }
 
     /// Some worker does not keep up with its mail. This one reads nothing for a moment, so that its
@@ -236,7 +240,8 @@ impl Worker {
             let event = *event;
             self.served += 1;
             let read = self.serve(event);
-            more |= read == self.buffer.len();
+            // An end behind what was read makes no new edge, and nobody else may come to cause one.
+            more |= read == self.buffer.len() || (event.ended && read > 0);
             received += read;
         }
         Ok(more || self.served < self.ready.len())

@@ -7,9 +7,12 @@ use madang_ws::handshake::{origin::OriginPolicy, server::Preference};
 use tokio::runtime::Handle;
 
 use super::{
+    busy::Busy,
+    forwarded::TrustedProxies,
     gate::Gate,
     http::{HttpLimits, Site},
     http2,
+    live::Live,
     pages::Pages,
     route::{Door, Routes},
     running::{self, Running},
@@ -46,6 +49,7 @@ pub struct Server {
     addresses: Vec<String>,
     workers: Option<usize>,
     max_connections: Option<usize>,
+    max_connections_per_address: Option<usize>,
     max_streams: u32,
     http: HttpLimits,
     hub: Hub,
@@ -54,6 +58,7 @@ pub struct Server {
     routes: Vec<(String, Handled)>,
     pages: Pages,
     origins: OriginPolicy,
+    trusted: TrustedProxies,
     subprotocols: Vec<String>,
     preference: Preference,
     #[cfg(feature = "tls")]
@@ -78,6 +83,9 @@ impl Server {
     /// Where a server listens that was told nothing else.
     pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
 
+    /// How long [`Server::run`] takes to end at most.
+    pub const DEFAULT_DRAIN: Duration = Duration::from_secs(10);
+
     /// A server with a hub of its own.
     pub fn new() -> Self {
         Self::with_hub(Hub::new(HubConfig::default()))
@@ -89,6 +97,7 @@ impl Server {
             addresses: Vec::new(),
             workers: None,
             max_connections: None,
+            max_connections_per_address: None,
             max_streams: http2::Limits::STREAMS,
             http: HttpLimits::default(),
             hub,
@@ -97,6 +106,7 @@ impl Server {
             routes: Vec::new(),
             pages: Pages::default(),
             origins: OriginPolicy::default(),
+            trusted: TrustedProxies::default(),
             subprotocols: Vec::new(),
             preference: Preference::default(),
             #[cfg(feature = "tls")]
@@ -109,8 +119,13 @@ impl Server {
         &self.hub
     }
 
-    /// Listens on an address such as `127.0.0.1:8000`; may be called several times. Port 0 takes a
-    /// free one. Without any it is [`Server::DEFAULT_ADDRESS`].
+    /// Listens on an address such as `127.0.0.1:8000`, or on a unix socket such as
+    /// `unix:/run/madang.sock?mode=660`; may be called several times. Port 0 takes a free one.
+    /// Without any it is [`Server::DEFAULT_ADDRESS`].
+    ///
+    /// Behind a proxy that writes a PROXY header (version 1 or 2) in front of each connection, it is
+    /// `127.0.0.1:8000?proxy-protocol=1`. There the header must come, from one of
+    /// [`Server::trusted_proxies`] if any are named; elsewhere it is never read.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
@@ -142,6 +157,26 @@ impl Server {
     #[must_use]
     pub fn max_subscriptions(mut self, topics: usize) -> Self {
         self.drive.max_subscriptions = topics;
+        self
+    }
+
+    /// How many connections of one address may be open: of an IPv4 address, or of the first 64 bits
+    /// of an IPv6 address. By default there is no such limit. Behind a proxy that is among
+    /// [`Server::trusted_proxies`], WebSockets count for the client that it names; a WebSocket over
+    /// HTTP/2 counts beside its connection.
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.max_connections_per_address = Some(connections);
+        self
+    }
+
+    /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` are believed, and
+    /// whose PROXY headers are taken; those of everybody else are ignored. Adds to those that were
+    /// named before. What was told is in [`Forwarded`](crate::Forwarded); the client's address is
+    /// [`Socket::peer`], with port 0 where none was told.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted.extend(proxies);
         self
     }
 
@@ -263,7 +298,9 @@ impl Server {
         let workers = self.workers.unwrap_or_else(default_workers);
         let descriptors = raise_descriptor_limit();
         let most = self.max_connections.unwrap_or(usize::MAX);
-        let gate = Gate::new(most, descriptors.saturating_sub(SPARE_DESCRIPTORS));
+        let of_address = self.max_connections_per_address.unwrap_or(usize::MAX);
+        let gate = Gate::new(most, descriptors.saturating_sub(SPARE_DESCRIPTORS), of_address);
+        let busy = Busy::default();
         // Its forms serve sockets of handlers too, so the raw protocol is always the first.
         let mut protocols = vec![&raw::PROTOCOL];
         let mut routes = Routes::default();
@@ -282,7 +319,7 @@ impl Server {
                 path,
                 match handled {
                     Handled::Handler(handler) => {
-                        Door::Handler(handler, Handle::current(), self.hub.clone())
+                        Door::Handler(busy.watch(handler), Handle::current(), self.hub.clone())
                     }
                     Handled::Inline(handler) => Door::Inline(handler),
                 },
@@ -291,12 +328,13 @@ impl Server {
         let site = Arc::new(Site {
             routes,
             pages: self.pages,
-            origins: self.origins.into(),
+            live: Live { origins: self.origins, trusted: self.trusted }.into(),
             subprotocols: self.subprotocols,
             preference: self.preference,
             deflate: self.drive.deflate,
             gate,
             turned_away: Seldom::default(),
+            crowded: Seldom::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
             http: self.http,
@@ -306,11 +344,12 @@ impl Server {
         if addresses.is_empty() {
             addresses.push(Self::DEFAULT_ADDRESS.to_owned());
         }
-        running::start(&addresses, workers, &site, self.drive, &protocols.into(), &self.hub)
+        running::start(&addresses, workers, &site, self.drive, &protocols.into(), &self.hub, busy)
     }
 
     /// Starts the server and runs it until SIGTERM or SIGINT, or until a worker dies; then clients
-    /// are told with 1001, and it returns when they have gone, after 5 s at the latest.
+    /// are told with 1001, and it returns when they have gone, after 10 s at the latest; see
+    /// [`Running::shutdown`].
     pub async fn run(self) -> Result<(), Error> {
         let stop = running::stop_signal()?;
         let running = self.start()?;
@@ -318,7 +357,7 @@ impl Server {
             () = stop => {}
             () = running.failed() => {}
         }
-        running.shutdown(Duration::from_secs(5)).await
+        running.shutdown(Self::DEFAULT_DRAIN).await
     }
 }
 

@@ -1,88 +1,254 @@
-//! How many connections are open, and how many may be.
+//! How many connections are open, in all and of one address, and how many may be.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-/// Counts a server's connections against a limit, and their descriptors against another.
+use parking_lot::Mutex;
+
+/// Counts a server's connections against a limit, their descriptors against another, and those of
+/// each address against a third.
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: AtomicUsize,
-    limit: usize,
+    limit: AtomicUsize,
     descriptors: AtomicUsize,
     most_descriptors: usize,
+    limit_of_address: AtomicUsize,
+    /// Only of addresses with open connections that were counted, so no larger than their number;
+    /// empty for as long as there is no limit. The hash is keyed: who owns many networks chooses
+    /// the keys.
+    addresses: Mutex<HashMap<Key, usize>>,
+}
+
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// As many connections are open as may be.
+    Full,
+    /// As many of this address.
+    Address,
+}
+
+/// Whom connections are counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    V4(u32),
+    /// The first 64 bits: what one customer gets at least, and may number as he likes (RFC 6177 §2).
+    V6(u64),
+}
+
+impl Key {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self::V4(v4.to_bits()),
+            IpAddr::V6(v6) => Self::V6((v6.to_bits() >> 64) as u64),
+        }
+    }
 }
 
 /// Stands for one open connection; dropping it makes room.
+pub(super) type Pass = (Place, Option<AddressPass>);
+
+/// Stands for one open connection among all.
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(super) struct Place {
     gate: Arc<Gate>,
     descriptors: usize,
 }
 
+/// Stands for one connection of an address; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct AddressPass {
+    gate: Arc<Gate>,
+    key: Key,
+}
+
 impl Gate {
-    pub(super) fn new(limit: usize, most_descriptors: usize) -> Arc<Self> {
-        let (open, descriptors) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { open, limit, descriptors, most_descriptors })
+    pub(super) fn new(limit: usize, most_descriptors: usize, limit_of_address: usize) -> Arc<Self> {
+        Arc::new(Self {
+            open: AtomicUsize::new(0),
+            limit: AtomicUsize::new(limit),
+            descriptors: AtomicUsize::new(0),
+            most_descriptors,
+            limit_of_address: AtomicUsize::new(limit_of_address),
+            addresses: Mutex::default(),
+        })
     }
 
     /// How many may be open.
     pub(super) fn limit(&self) -> usize {
-        self.limit.min(self.most_descriptors)
+        self.limit.load(Ordering::Relaxed).min(self.most_descriptors)
     }
 
-    /// `None` when there are as many as may be.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Pass> {
-        self.enter_with(1)
+    /// From now on; who is in stays.
+    pub(super) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// How many of one address may be open.
+    pub(super) fn limit_of_address(&self) -> usize {
+        self.limit_of_address.load(Ordering::Relaxed)
+    }
+
+    /// Whether addresses are counted at all.
+    pub(super) fn limits_addresses(&self) -> bool {
+        self.limit_of_address() < usize::MAX
+    }
+
+    /// From now on; who is in stays, and was not counted while there was no limit.
+    pub(super) fn set_limit_of_address(&self, limit: usize) {
+        self.limit_of_address.store(limit, Ordering::Relaxed);
+    }
+
+    /// Lets a connection in, of an address if that is known and its own.
+    pub(super) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Pass, Refused> {
+        self.enter_with(1, address)
     }
 
     /// For a WebSocket that is a stream of HTTP/2: a connection of its own, and two descriptors.
-    pub(super) fn enter_stream(self: &Arc<Self>) -> Option<Pass> {
-        self.enter_with(2)
+    pub(super) fn enter_stream(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Pass, Refused> {
+        self.enter_with(2, address)
     }
 
-    fn enter_with(self: &Arc<Self>, descriptors: usize) -> Option<Pass> {
-        let pass = Pass { gate: Arc::clone(self), descriptors };
+    fn enter_with(
+        self: &Arc<Self>,
+        descriptors: usize,
+        address: Option<IpAddr>,
+    ) -> Result<Pass, Refused> {
+        let place = Place { gate: Arc::clone(self), descriptors };
         let open = self.open.fetch_add(1, Ordering::Relaxed);
         let used = self.descriptors.fetch_add(descriptors, Ordering::Relaxed);
-        // A pass that is refused gives its place back as it is dropped.
-        (open < self.limit && used + descriptors <= self.most_descriptors).then_some(pass)
+        // Who is refused gives the place back as it is dropped.
+        let has_room = open < self.limit.load(Ordering::Relaxed)
+            && used + descriptors <= self.most_descriptors;
+        if !has_room {
+            return Err(Refused::Full);
+        }
+        let of_address = self.count(address)?;
+        Ok((place, of_address))
+    }
+
+    /// Counts a connection that is in for an address that became known only now.
+    pub(super) fn count(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+    ) -> Result<Option<AddressPass>, Refused> {
+        let limit = self.limit_of_address();
+        let Some(address) = address.filter(|_| limit < usize::MAX) else { return Ok(None) };
+        let key = Key::of(address);
+        let mut addresses = self.addresses.lock();
+        let open = addresses.get(&key).copied().unwrap_or(0);
+        if open >= limit {
+            return Err(Refused::Address);
+        }
+        addresses.insert(key, open + 1);
+        Ok(Some(AddressPass { gate: Arc::clone(self), key }))
     }
 }
 
-impl Drop for Pass {
+impl Drop for Place {
     fn drop(&mut self) {
         self.gate.open.fetch_sub(1, Ordering::Relaxed);
         self.gate.descriptors.fetch_sub(self.descriptors, Ordering::Relaxed);
     }
 }
 
+impl Drop for AddressPass {
+    fn drop(&mut self) {
+        let mut addresses = self.gate.addresses.lock();
+        let Some(open) = addresses.get_mut(&self.key) else { return };
+        *open -= 1;
+        if *open == 0 {
+            addresses.remove(&self.key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    const NO_LIMIT: usize = usize::MAX;
+
+    #[expect(clippy::unnecessary_wraps, reason = "as the gate takes it")]
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
 
     #[test]
     fn a_full_gate_opens_again_when_one_leaves() {
-        let gate = Gate::new(2, 100);
-        let first = gate.enter().unwrap();
-        let _second = gate.enter().unwrap();
-        assert!(gate.enter().is_none());
-        assert!(gate.enter_stream().is_none());
+        let gate = Gate::new(2, 100, NO_LIMIT);
+        let first = gate.enter(None).unwrap();
+        let _second = gate.enter(None).unwrap();
+        assert_eq!(gate.enter(None).unwrap_err(), Refused::Full);
+        assert_eq!(gate.enter_stream(None).unwrap_err(), Refused::Full);
         drop(first);
-        assert!(gate.enter_stream().is_some());
+        let _third = gate.enter_stream(None).unwrap();
+        gate.set_limit(3);
+        assert!(gate.enter(None).is_ok());
     }
 
     #[test]
     fn streams_take_two_descriptors() {
-        let gate = Gate::new(usize::MAX, 3);
+        let gate = Gate::new(usize::MAX, 3, NO_LIMIT);
         assert_eq!(gate.limit(), 3);
-        let _connection = gate.enter().unwrap();
-        let stream = gate.enter_stream().unwrap();
-        assert!(gate.enter().is_none());
+        let _connection = gate.enter(None).unwrap();
+        let stream = gate.enter_stream(None).unwrap();
+        assert!(gate.enter(None).is_err());
         drop(stream);
-        let _second = gate.enter().unwrap();
-        assert!(gate.enter_stream().is_none());
-        assert!(gate.enter().is_some());
+        let _second = gate.enter(None).unwrap();
+        assert!(gate.enter_stream(None).is_err());
+        assert!(gate.enter(None).is_ok());
+    }
+
+    #[test]
+    fn an_address_that_is_full_leaves_room_for_others() {
+        let gate = Gate::new(100, 100, 1);
+        let first = gate.enter(ip("192.0.2.1")).unwrap();
+        // The same address, as a socket for both families shows it.
+        assert_eq!(gate.enter(ip("::ffff:192.0.2.1")).unwrap_err(), Refused::Address);
+        assert_eq!(gate.count(ip("192.0.2.1")).unwrap_err(), Refused::Address);
+        let _other = gate.enter(ip("192.0.2.2")).unwrap();
+        let _network = gate.enter(ip("2001:db8:0:1::1")).unwrap();
+        assert_eq!(gate.enter(ip("2001:db8:0:1:ffff::2")).unwrap_err(), Refused::Address);
+        let _next = gate.enter(ip("2001:db8:0:2::1")).unwrap();
+        let _unknown = (gate.enter(None).unwrap(), gate.enter(None).unwrap());
+        drop(first);
+        assert!(gate.enter(ip("192.0.2.1")).is_ok());
+        // The refused took no place.
+        assert_eq!(gate.open.load(Ordering::Relaxed), 5);
+    }
+
+    proptest! {
+        #[test]
+        fn the_table_has_those_who_are_in_and_nobody_else(
+            steps in proptest::collection::vec((any::<bool>(), 0u32..6), 1..100)
+        ) {
+            let gate = Gate::new(usize::MAX, usize::MAX, 3);
+            let mut inside: Vec<(u32, Pass)> = Vec::new();
+            for (enters, who) in steps {
+                let count = inside.iter().filter(|(other, _)| *other == who).count();
+                if enters {
+                    let pass = gate.enter(Some(IpAddr::V4(who.into())));
+                    prop_assert_eq!(pass.is_ok(), count < 3);
+                    inside.extend(pass.ok().map(|pass| (who, pass)));
+                } else if let Some(at) = inside.iter().position(|(other, _)| *other == who) {
+                    inside.swap_remove(at);
+                }
+                let mut all: Vec<u32> = inside.iter().map(|(who, _)| *who).collect();
+                all.sort_unstable();
+                all.dedup();
+                prop_assert_eq!(gate.addresses.lock().len(), all.len());
+            }
+            drop(inside);
+            prop_assert!(gate.addresses.lock().is_empty());
+        }
     }
 }

@@ -4,32 +4,34 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use madang_ws::{
-    deflate,
-    handshake::{origin::OriginPolicy, server::Preference},
-};
+use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
 use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
 
 use super::{
-    gate::Gate,
+    gate::{Gate, Refused},
     http2,
     io::{Io, Socket},
+    live::Live,
     pages::Pages,
     rewind::Rewind,
     route::Routes,
     seldom::Seldom,
     upgrade::upgrade,
 };
+use crate::codes::Code;
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
 /// Bounds on the head of a request, of HTTP/1.1 and HTTP/2.
@@ -53,13 +55,13 @@ impl Default for HttpLimits {
 pub(super) struct Site {
     pub(super) routes: Routes,
     pub(super) pages: Pages,
-    /// May be replaced while the server runs.
-    pub(super) origins: RwLock<OriginPolicy>,
+    pub(super) live: RwLock<Live>,
     pub(super) subprotocols: Vec<String>,
     pub(super) preference: Preference,
     pub(super) deflate: deflate::Settings,
     pub(super) gate: Arc<Gate>,
     pub(super) turned_away: Seldom,
+    pub(super) crowded: Seldom,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::TlsConfig>,
     pub(super) http2: http2::Limits,
@@ -107,18 +109,19 @@ impl Site {
         return false;
     }
 
-    /// Notes, now and then, that somebody is turned away because the server is full.
-    pub(super) fn log_full(&self, peer: Option<SocketAddr>) {
+    /// Says why there is no room, and notes it now and then.
+    pub(super) fn refuse(&self, refused: Refused, peer: Option<SocketAddr>) -> Code {
         let peer = peer.map(tracing::field::display);
-        tracing::debug!(peer, "turned away a connection");
-        if self.turned_away.is_due(Instant::now()) {
-            let limit = self.gate.limit();
-            tracing::warn!(
-                limit,
-                peer,
-                "M501: as many connections as may be; more are turned away"
-            );
+        let (seldom, limit, why) = match refused {
+            Refused::Full => (&self.turned_away, self.gate.limit(), Code::M501),
+            Refused::Address => (&self.crowded, self.gate.limit_of_address(), Code::M502),
+        };
+        if seldom.is_due(Instant::now()) {
+            tracing::warn!(code = %why, limit, peer, "{why}: {}; more are turned away", why.what());
+        } else {
+            tracing::debug!(code = %why, limit, peer, "turned away");
         }
+        why
     }
 }
 
@@ -205,7 +208,11 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
         let visit = visit.clone();
         async move {
             let is_upgrade = request.headers().contains_key(header::UPGRADE);
+            let wants_problem = wants_problem(request.headers());
             let mut response = respond(&visit, request).await;
+            if wants_problem {
+                response = as_problem(response);
+            }
             if is_upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // A proxy in between may already take this connection for a tunnel.
                 let close = HeaderValue::from_static("close");
@@ -260,18 +267,83 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
 /// How long a client that is turned away may take to read why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What those hear who come while there are as many connections as may be.
-pub(super) const FULL: &str =
-    "M501: this server has as many connections as it may. Try again later.\n";
-/// What those hear who come while the server stops.
-pub(super) const GOING: &str = "M504: this server is going away. Try again later.\n";
+/// What those hear who are not served: the code, what happened, and what to do.
+pub(super) fn sentence(code: Code) -> String {
+    format!("{code}: {}. {}\n", code.what(), code.cure())
+}
+
+fn status(code: Code) -> StatusCode {
+    let status = code.status().and_then(|status| StatusCode::from_u16(status).ok());
+    status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// When to come again, in seconds, where that is any use: not the same for all, so that they do
+/// not come together.
+fn retry_after(code: Code) -> Option<u32> {
+    static TURN: AtomicU32 = AtomicU32::new(0);
+    let is_passing = status(code) == StatusCode::SERVICE_UNAVAILABLE;
+    is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
+}
+
+/// The answer to a request that is not served.
+pub(super) fn refusal(code: Code) -> Response<Body> {
+    let mut response = plain(status(code), sentence(code));
+    if let Some(seconds) = retry_after(code) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    mark(&mut response, code);
+    response
+}
+
+/// Puts a code on an answer, and counts it.
+pub(super) fn mark(response: &mut Response<Body>, code: Code) {
+    response.headers_mut().insert(CODE, HeaderValue::from_static(code.counted()));
+}
+
+const CODE: HeaderName = HeaderName::from_static("madang-code");
+
+/// Whether a client would rather read JSON than a sentence.
+pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/problem+json")
+            || kind.eq_ignore_ascii_case("application/json")
+    })
+}
+
+/// The same refusal as a problem (RFC 9457).
+pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
+    let name = response.headers().get(CODE).and_then(|name| name.to_str().ok());
+    let Some(code) = name.and_then(Code::find) else { return response };
+    let problem = format!(
+        "{{\"type\":\"about:blank\",\"title\":{},\"status\":{},\"detail\":{},\"code\":\"{code}\"}}\n",
+        json_string(code.what()),
+        response.status().as_u16(),
+        json_string(&format!("{} {}", code.why(), code.cure())),
+    );
+    let mut response = response.map(|_| Body::from(problem));
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    response
+}
+
+/// The table's texts have no control characters.
+fn json_string(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
 
 /// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: Socket, why: &'static str) {
+pub(super) async fn turn_away(mut stream: Socket, code: Code) {
+    let (text, status) = (sentence(code), status(code));
+    let retry =
+        retry_after(code).map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
     let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{why}",
-        why.len()
+        "HTTP/1.1 {status}\r\n{retry}Madang-Code: {}\r\nConnection: close\r\n\
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
+        code.counted(),
+        text.len()
     );
     drop(
         timeout(FAREWELL, async {

@@ -42,6 +42,15 @@ impl Socket {
         TcpStream::from_std(socket.into()).map(Self::Tcp)
     }
 
+    /// Waits until something can be written.
+    #[cfg(feature = "tls")]
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.writable().await,
+            Self::Unix(stream) => stream.writable().await,
+        }
+    }
+
     fn into_stream(self) -> io::Result<Stream> {
         Ok(match self {
             Self::Tcp(stream) => stream.into_std()?.into(),

@@ -7,11 +7,14 @@ use madang_ws::handshake::{request, server::wants_websocket};
 use tokio::sync::watch;
 
 use super::{
-    http::{self, Site, Visit},
+    http::{self, Site, Visit, stopped},
     io::{Io, Socket},
+    listen::Manner,
+    proxied,
     rewind::Rewind,
     upgrade,
 };
+use crate::codes::Code;
 use crate::drive::{Doorkeeper, Greeting, Guest, Newcomer, Pass, WorkerHandle};
 
 /// A site's doorkeeper on one worker.
@@ -19,22 +22,36 @@ pub(super) struct Keeper {
     pub(super) site: Arc<Site>,
     pub(super) worker: WorkerHandle,
     pub(super) stop: watch::Receiver<bool>,
+    /// How each of the worker's listeners takes its connections.
+    pub(super) manners: Vec<Manner>,
 }
 
 impl Doorkeeper for Keeper {
-    fn admit(&mut self, socket: OwnedFd, peer: Option<SocketAddr>) -> Option<(OwnedFd, Pass)> {
-        let refusal = if *self.stop.borrow() {
-            http::GOING
-        } else if let Some(pass) = self.site.gate.enter() {
-            return Some((socket, Arc::new(pass)));
-        } else {
-            self.site.log_full(peer);
-            http::FULL
-        };
-        if let Ok(socket) = Socket::new(socket) {
-            tokio::spawn(http::turn_away(socket, refusal));
+    fn admit(
+        &mut self,
+        listener: usize,
+        socket: OwnedFd,
+        peer: Option<SocketAddr>,
+    ) -> Option<(OwnedFd, Pass)> {
+        if *self.stop.borrow() {
+            self.dismiss(socket, Code::M504);
+            return None;
         }
-        None
+        let is_proxied = self.manners.get(listener).is_some_and(|manner| manner.proxy_protocol);
+        // Whose connection a proxy brings is known only later.
+        let address = peer.map(|peer| peer.ip());
+        let is_own = !is_proxied && self.site.gate.limits_addresses() && !self.site.trusts(peer);
+        match self.site.gate.enter(address.filter(|_| is_own)) {
+            Ok(pass) if is_proxied => {
+                self.introduce(socket, peer, Arc::new(pass));
+                None
+            }
+            Ok(pass) => Some((socket, Arc::new(pass))),
+            Err(refused) => {
+                self.dismiss(socket, self.site.refuse(refused, peer));
+                None
+            }
+        }
     }
 
     fn greet(&mut self, first: &[u8], socket: &OwnedFd, guest: &Guest) -> Greeting {
@@ -42,6 +59,9 @@ impl Doorkeeper for Keeper {
     }
 
     fn pass_on(&mut self, socket: OwnedFd, early: &[u8], guest: Guest) {
+        if *self.stop.borrow() {
+            return self.dismiss(socket, Code::M504);
+        }
         let early = Bytes::copy_from_slice(early);
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
@@ -56,25 +76,85 @@ impl Keeper {
         if self.site.is_secure() {
             return None;
         }
-        let (request, used) =
+        let (mut request, used) =
             request::read_request(&first[..first.len().min(self.site.http.max_head)])?;
         if !wants_websocket(&request) {
             return None;
         }
+        let client = self.site.identify(guest.peer, &mut request);
         let found = self.site.routes.find(request.uri().path())?;
-        let loopback = || http::is_loopback(local_address(socket));
-        let agreed = upgrade::agree(&self.site, loopback, &found, &request).ok()?;
+        let local = || local_address(socket);
+        let pass = upgrade::count(&self.site, &client, &guest.pass).ok()?;
+        let agreed = upgrade::agree(&self.site, local, &client, &found, &request).ok()?;
         let mut answer = Vec::with_capacity(256);
         request::write_response(&agreed.response, &mut answer);
         let newcomer = Box::new(Newcomer {
-            peer: guest.peer,
+            peer: client.address,
             deflate: agreed.deflate,
             protocol: found.door.protocol(),
             begin: agreed.begin,
-            pass: Arc::clone(&guest.pass),
+            pass,
         });
         Some(Greeting::Welcome { newcomer, answer, used })
     }
+
+    /// Says why a connection is not served. The worker does not end before that is said.
+    fn dismiss(&self, socket: OwnedFd, why: Code) {
+        let Ok(socket) = Socket::new(socket) else { return };
+        let visitor = self.worker.visit();
+        tokio::spawn(async move {
+            http::turn_away(socket, why).await;
+            drop(visitor);
+        });
+    }
+
+    /// A connection whose proxy has to say first whose it is.
+    fn introduce(&self, socket: OwnedFd, peer: Option<SocketAddr>, pass: Pass) {
+        let may_say = {
+            let live = self.site.live.read();
+            live.trusted.is_empty() || live.trusted.trusts(peer.map(|peer| peer.ip()))
+        };
+        if !may_say {
+            let peer = peer.map(tracing::field::display);
+            tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
+            return self.dismiss(socket, Code::M106);
+        }
+        let local = local_address(&socket);
+        let Ok(socket) = Socket::new(socket) else { return };
+        let visit = Visit::new(&self.site, &self.worker, peer, local, pass);
+        tokio::spawn(introduced(socket, visit, self.stop.clone()));
+    }
+}
+
+/// Reads the PROXY header, and goes on with the client that it names.
+async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
+    let introduced = tokio::select! {
+        introduced = proxied::introduce(&mut socket) => introduced,
+        () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
+    };
+    let (source, rest) = match introduced {
+        Ok(introduced) => introduced,
+        Err(why) => {
+            let peer = visit.peer.map(tracing::field::display);
+            tracing::debug!(code = %Code::M105, peer, %why, "a connection without a PROXY header");
+            return http::turn_away(socket, Code::M105).await;
+        }
+    };
+    if let Some(source) = source {
+        visit.peer = Some(SocketAddr::new(source.ip().to_canonical(), source.port()));
+    }
+    let address = visit.peer.map(|peer| peer.ip());
+    if !visit.site.trusts(visit.peer) {
+        match visit.site.gate.count(address) {
+            Ok(Some(of_address)) => visit.pass = Arc::new((Arc::clone(&visit.pass), of_address)),
+            Ok(None) => {}
+            Err(refused) => {
+                let why = visit.site.refuse(refused, visit.peer);
+                return http::turn_away(socket, why).await;
+            }
+        }
+    }
+    receive(Rewind::new(socket, rest), visit, stop).await;
 }
 
 /// Everything that the doorstep does not answer itself.

@@ -1,14 +1,19 @@
-//! Addresses to listen on: one socket a worker, all of one port.
+//! Addresses to listen on: one socket a worker, all of one port; or a unix socket that all share.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket},
+    os::fd::OwnedFd,
+    path::PathBuf,
     time::Duration,
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::owner;
+use super::{
+    owner,
+    unix::{self, SocketFile},
+};
 
 /// Why an address cannot be listened on, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +21,29 @@ use super::owner;
 pub enum ListenError {
     /// The text is no address.
     #[error(
-        "`{0}` is no address to listen on; write it like 127.0.0.1:8000, [::1]:8000 or 0.0.0.0:8000"
+        "`{0}` is no address to listen on; write it like 127.0.0.1:8000, [::1]:8000, 0.0.0.0:8000 \
+         or unix:/run/madang.sock"
     )]
     BadAddress(String),
+    /// What stands behind the address is no option of it.
+    #[error(
+        "`{0}` is no option of an address; there are ?proxy-protocol=1 and, for a unix socket, ?mode=660"
+    )]
+    BadOption(String),
+    /// Somebody else listens at the unix socket.
+    #[error("{} is taken: somebody answers there; stop that or listen elsewhere", .0.display())]
+    SocketTaken(PathBuf),
+    /// A file that is no socket has the path.
+    #[error("{} is there already and is no socket; take another path", .0.display())]
+    NoSocket(PathBuf),
+    /// Something else, at a unix socket.
+    #[error("cannot listen on {}: {source}", path.display())]
+    Unix {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Somebody else listens there.
     #[error("{address} is taken{}; stop that or listen elsewhere{}", owned_by(.owner.as_deref()), next_free(*.free))]
     Taken {
@@ -56,23 +81,91 @@ fn next_free(free: Option<SocketAddr>) -> String {
 /// One address with a socket for each worker.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    pub(super) address: SocketAddr,
-    pub(super) sockets: Vec<TcpListener>,
+    pub(super) place: Place,
+    pub(super) manner: Manner,
+    pub(super) sockets: Vec<OwnedFd>,
+}
+
+/// Where somebody listens.
+#[derive(Debug)]
+pub(super) enum Place {
+    Tcp(SocketAddr),
+    Unix(SocketFile),
+}
+
+/// How connections are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// They begin with a PROXY header, which must come.
+    pub(super) proxy_protocol: bool,
+}
+
+/// What stands behind the `?` of an address.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    manner: Manner,
+    mode: Option<u32>,
+}
+
+impl Options {
+    fn parse(text: &str, is_unix: bool) -> Result<Self, ListenError> {
+        let mut options = Self::default();
+        for option in text.split('&') {
+            let bad = || ListenError::BadOption(option.to_owned());
+            match option.split_once('=').ok_or_else(bad)? {
+                ("proxy-protocol", "1") => options.manner.proxy_protocol = true,
+                ("proxy-protocol", "0") => options.manner.proxy_protocol = false,
+                ("mode", digits) if is_unix => {
+                    let mode = u32::from_str_radix(digits, 8).ok();
+                    options.mode = Some(mode.filter(|mode| *mode <= 0o777).ok_or_else(bad)?);
+                }
+                _ => return Err(bad()),
+            }
+        }
+        Ok(options)
+    }
 }
 
 /// The kernel cuts it to `net.core.somaxconn`.
-const BACKLOG: i32 = 65_535;
+pub(super) const BACKLOG: i32 = 65_535;
+
+/// Listens on `text`, which may have options.
+pub(super) fn listen(
+    text: &str,
+    workers: usize,
+    stall: Duration,
+) -> Result<Listeners, ListenError> {
+    let (address, options) = match text.split_once('?') {
+        Some((address, options)) => (address, Some(options)),
+        None => (text, None),
+    };
+    let path = address.strip_prefix("unix:");
+    let options = options.map(|text| Options::parse(text, path.is_some())).transpose()?;
+    let Options { manner, mode } = options.unwrap_or_default();
+    let (place, sockets) = match path {
+        Some("") => return Err(ListenError::BadAddress(text.to_owned())),
+        Some(path) => {
+            let (file, sockets) = unix::listen(path.into(), mode, workers)?;
+            (Place::Unix(file), sockets)
+        }
+        None => {
+            let (address, sockets) = listen_tcp(address, workers, stall)?;
+            (Place::Tcp(address), sockets)
+        }
+    };
+    Ok(Listeners { place, manner, sockets })
+}
 
 /// Listens on `text` with `workers` sockets. The kernel spreads new connections over them.
 ///
 /// A connection whose peer takes nothing for `stall` while something waits for it is ended by the
 /// kernel (RFC 5482; Linux counts a closed window too). Nothing else ends one that asks for a page
 /// and never reads it.
-pub(super) fn listen(
+fn listen_tcp(
     text: &str,
     workers: usize,
     stall: Duration,
-) -> Result<Listeners, ListenError> {
+) -> Result<(SocketAddr, Vec<OwnedFd>), ListenError> {
     let bad = || ListenError::BadAddress(text.to_owned());
     let asked = text.to_socket_addrs().map_err(|_| bad())?.next().ok_or_else(bad)?;
     // With `SO_REUSEPORT` alone, a second server of the same user would join the first one's port
@@ -89,9 +182,9 @@ pub(super) fn listen(
             .map_err(|error| explain(address, error.into()))?;
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)
             .map_err(|error| explain(address, error.into()))?;
-        sockets.push(socket);
+        sockets.push(socket.into());
     }
-    Ok(Listeners { address, sockets })
+    Ok((address, sockets))
 }
 
 fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
@@ -146,9 +239,9 @@ mod tests {
     #[test]
     fn a_peer_that_never_reads_is_cut() {
         use std::{io::Write as _, net::TcpStream};
-        let listeners = listen("127.0.0.1:0", 1, STALL).unwrap();
-        let silent = TcpStream::connect(listeners.address).unwrap();
-        let (mut stream, _) = listeners.sockets[0].accept().unwrap();
+        let (address, mut sockets) = listen_tcp("127.0.0.1:0", 1, STALL).unwrap();
+        let silent = TcpStream::connect(address).unwrap();
+        let (mut stream, _) = TcpListener::from(sockets.remove(0)).accept().unwrap();
         stream.set_nonblocking(false).unwrap();
         let error = loop {
             if let Err(error) = stream.write_all(&[0; 8_192]) {
@@ -161,20 +254,40 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named_with_its_owner_and_the_next_free_one() {
-        let first = listen("127.0.0.1:0", 2, STALL).unwrap();
-        let error = listen(&first.address.to_string(), 1, STALL).unwrap_err();
+        let (first, _sockets) = listen_tcp("127.0.0.1:0", 2, STALL).unwrap();
+        let error = listen(&first.to_string(), 1, STALL).unwrap_err();
         let ListenError::Taken { address, owner, free } = &error else { panic!("{error}") };
-        assert_eq!(*address, first.address);
+        assert_eq!(*address, first);
         assert!(owner.as_deref().unwrap().contains(&std::process::id().to_string()), "{error}");
-        assert_ne!(free.unwrap().port(), first.address.port());
+        assert_ne!(free.unwrap().port(), first.port());
     }
 
     #[test]
     fn what_is_no_address_is_told_what_one_looks_like() {
-        for text in ["", "8000", "127.0.0.1", "127.0.0.1:99999", "::1:x"] {
+        for text in ["", "8000", "127.0.0.1", "127.0.0.1:99999", "::1:x", "unix:"] {
             let error = listen(text, 1, STALL).unwrap_err().to_string();
             assert!(error.contains("127.0.0.1:8000"), "{error}");
         }
         assert!(matches!(listen("192.0.2.1:8000", 1, STALL), Err(ListenError::NotOurs(_))));
+    }
+
+    #[test]
+    fn options_are_read_and_slips_are_named() {
+        let proxied = Options::parse("proxy-protocol=1", false).unwrap();
+        assert!(proxied.manner.proxy_protocol);
+        let both = Options::parse("mode=660&proxy-protocol=1", true).unwrap();
+        assert_eq!((both.mode, both.manner.proxy_protocol), (Some(0o660), true));
+        for (bad, is_unix) in [
+            ("", true),
+            ("mode=660", false),
+            ("mode=888", true),
+            ("mode=7777", true),
+            ("proxy-protocol", true),
+            ("proxy-protocol=yes", true),
+            ("proxy=1", true),
+        ] {
+            let error = Options::parse(bad, is_unix).unwrap_err().to_string();
+            assert!(error.contains(bad) && error.contains("?proxy-protocol=1"), "{error}");
+        }
     }
 }

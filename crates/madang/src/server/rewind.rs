@@ -27,6 +27,11 @@ impl<T> Rewind<T> {
         &self.early
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn get_ref(&self) -> &T {
+        &self.stream
+    }
+
     /// The stream, and what of the early bytes nobody has read.
     pub(super) fn into_parts(self) -> (T, Bytes) {
         (self.stream, self.early)

@@ -2,7 +2,9 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
@@ -11,9 +13,17 @@ use std::{
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot, watch},
+    time::{Instant, timeout_at},
 };
 
-use super::{http::Site, keeper::Keeper, listen};
+use super::{
+    busy::Busy,
+    http::Site,
+    keeper::Keeper,
+    listen::{self, Manner, Place},
+    live::Reload,
+    unix::SocketFile,
+};
 use crate::{
     Error,
     drive::{Doors, DriveConfig, Protocols, Worker, WorkerHandle},
@@ -23,11 +33,13 @@ use crate::{
 /// A server that was started. Dropping it leaves it running.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    paths: Vec<PathBuf>,
+    site: Arc<Site>,
+    busy: Busy,
     workers: Vec<Started>,
     stop: watch::Sender<bool>,
     hub: Hub,
     failed: Arc<Notify>,
-    site: Arc<Site>,
 }
 
 struct Started {
@@ -39,6 +51,17 @@ impl Running {
     /// Where it listens, with the ports that were taken for 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The unix sockets where it listens.
+    pub fn unix_paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.iter().map(PathBuf::as_path)
+    }
+
+    /// Changes what can change while it runs. It holds for handshakes from now on; no connection is
+    /// cut.
+    pub fn reload(&self, changes: Reload) {
+        self.site.reload(changes);
     }
 
     /// How many workers it has.
@@ -57,15 +80,14 @@ impl Running {
         self.failed.notified().await;
     }
 
-    /// From now on, pages of these origins may connect besides the server's own; see
-    /// [`Server::allowed_origin`](crate::Server::allowed_origin). Who is connected stays.
-    pub fn allow_origins(&self, origins: Vec<String>) {
-        self.site.origins.write().allowed = origins;
-    }
-
-    /// Takes no more connections, closes every WebSocket with 1001, and returns when all have gone;
-    /// those that do not answer are cut after `grace`.
+    /// Serves no more connections, and returns when all have gone, after `grace` at the latest.
+    ///
+    /// Newcomers hear 503, so that nobody is left in a queue. WebSockets are closed with 1001: not
+    /// all at once, so that they do not come back all at once, but one in 10 ms and worker, or
+    /// faster where four fifths of `grace` are not enough for that. HTTP ends with the answers that
+    /// are under way. Handlers may use what is left of `grace`. Who does not answer is cut.
     pub async fn shutdown(self, grace: Duration) -> Result<(), Error> {
+        let until = Instant::now() + grace;
         self.stop.send_replace(true);
         for worker in &self.workers {
             worker.handle.go_away(grace);
@@ -76,6 +98,9 @@ impl Running {
                 Err(_) => return Err(Error::WorkerDied),
             }
         }
+        if timeout_at(until, self.busy.idle()).await.is_err() {
+            tracing::warn!(handlers = self.busy.count(), "handlers did not end in time");
+        }
         Ok(())
     }
 }
@@ -84,7 +109,10 @@ impl Running {
 struct Plan {
     index: usize,
     handle: WorkerHandle,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<OwnedFd>,
+    manners: Vec<Manner>,
+    /// The last worker that ends removes them.
+    files: Arc<Vec<SocketFile>>,
     site: Arc<Site>,
     drive: DriveConfig,
     protocols: Protocols,
@@ -103,6 +131,7 @@ pub(super) fn start(
     drive: DriveConfig,
     protocols: &Protocols,
     hub: &Hub,
+    busy: Busy,
 ) -> Result<Running, Error> {
     let mut listeners = Vec::new();
     // A WebSocket's own limit comes first.
@@ -110,6 +139,18 @@ pub(super) fn start(
     for address in addresses {
         listeners.push(listen::listen(address, workers, stall)?);
     }
+    let mut sockets = Vec::with_capacity(listeners.len());
+    let (mut addresses, mut files) = (Vec::new(), Vec::new());
+    let manners: Vec<Manner> = listeners.iter().map(|each| each.manner).collect();
+    for each in listeners {
+        sockets.push(each.sockets);
+        match each.place {
+            Place::Tcp(address) => addresses.push(address),
+            Place::Unix(file) => files.push(file),
+        }
+    }
+    let paths = files.iter().map(|file| file.path().to_owned()).collect();
+    let files = Arc::new(files);
     let (stop, stopped) = watch::channel(false);
     let mut started = Vec::with_capacity(workers);
     let failed = Arc::new(Notify::new());
@@ -118,7 +159,9 @@ pub(super) fn start(
         let plan = Plan {
             index,
             handle: handle.clone(),
-            listeners: listeners.iter_mut().filter_map(|each| each.sockets.pop()).collect(),
+            listeners: sockets.iter_mut().filter_map(Vec::pop).collect(),
+            manners: manners.clone(),
+            files: Arc::clone(&files),
             site: Arc::clone(site),
             drive,
             protocols: Arc::clone(protocols),
@@ -136,9 +179,8 @@ pub(super) fn start(
         })?;
         started.push(Started { handle: handle.clone(), ended });
     }
-    let addresses = listeners.iter().map(|each| each.address).collect();
-    let (hub, site) = (hub.clone(), Arc::clone(site));
-    Ok(Running { addresses, workers: started, stop, hub, failed, site })
+    let (site, hub) = (Arc::clone(site), hub.clone());
+    Ok(Running { addresses, paths, site, busy, workers: started, stop, hub, failed })
 }
 
 /// Tells, however a worker's thread ends.
@@ -154,16 +196,18 @@ impl Drop for Failure {
 fn work(plan: Plan) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        let Plan { index, handle, listeners, site, drive, protocols, hub, stop, peers } = plan;
+        let Plan { index, handle, listeners, manners, site, drive, protocols, hub, stop, .. } =
+            plan;
         #[cfg(feature = "tls")]
         if let Some(tls) = site.tls.as_ref().filter(|_| index == 0) {
             tokio::spawn(crate::tls::watch(tls.clone(), stop.clone()));
         }
-        let mut worker = Worker::new(handle.clone(), index, drive, protocols, &hub, peers)?;
-        let keeper = Box::new(Keeper { site, worker: handle, stop });
-        let listeners = listeners.into_iter().map(Into::into).collect();
+        let mut worker = Worker::new(handle.clone(), index, drive, protocols, &hub, plan.peers)?;
+        let keeper = Box::new(Keeper { site, worker: handle, stop, manners });
         worker.open(Doors { listeners, keeper })?;
-        worker.run().await
+        let ended = worker.run().await;
+        drop(plan.files);
+        ended
     });
     if let Err(error) = &result {
         tracing::error!(%error, "a worker failed");

@@ -6,16 +6,14 @@ use tokio::{io::AsyncWriteExt as _, time::timeout};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use super::{
+    http::sentence,
     io::{Io, Socket},
     rewind::Rewind,
 };
 
+use crate::codes::Code;
 /// The content type of a record that begins a handshake (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 0x16;
-
-/// What somebody hears who speaks HTTP to a port that speaks TLS.
-const PLAIN: &str =
-    "M103: this port speaks TLS: use https:// or wss:// instead of http:// or ws://.\n";
 
 /// The handshake, which has to be done by the `deadline`; `None` when it failed, which was told to the peer as far as TLS can.
 pub(super) async fn accept(
@@ -26,28 +24,39 @@ pub(super) async fn accept(
 ) -> Option<Io> {
     let peer = peer.map(tracing::field::display);
     if stream.early().first().is_some_and(|first| *first != HANDSHAKE) {
-        tracing::debug!(peer, "M103: something else than TLS on a port that speaks TLS");
+        tracing::debug!(
+            code = Code::M103.counted(),
+            peer,
+            "something else than TLS on a port that speaks TLS"
+        );
         drop(timeout(deadline, refuse_plain(&mut stream)).await);
         return None;
     }
-    match timeout(deadline, TlsAcceptor::from(config).accept(stream)).await {
+    let handshake = async {
+        // The alert of a handshake that fails is written at once or never. A socket that has just come
+        // to its runtime is not known to be writable before it has waited for it.
+        stream.get_ref().writable().await?;
+        TlsAcceptor::from(config).accept(stream).await
+    };
+    match timeout(deadline, handshake).await {
         Ok(Ok(stream)) => Some(Io::Secure(Box::new(stream))),
         Ok(Err(error)) => {
-            tracing::debug!(%error, peer, "M104: a TLS handshake failed");
+            tracing::debug!(code = Code::M104.counted(), %error, peer, "a TLS handshake failed");
             None
         }
         Err(_) => {
-            tracing::debug!(peer, "M104: a TLS handshake took too long");
+            tracing::debug!(code = Code::M104.counted(), peer, "a TLS handshake took too long");
             None
         }
     }
 }
 
 async fn refuse_plain(stream: &mut Rewind<Socket>) -> io::Result<()> {
+    let text = sentence(Code::M103);
     let answer = format!(
         "HTTP/1.1 400 Bad Request\r\nMadang-Code: M103\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{PLAIN}",
-        PLAIN.len()
+        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;

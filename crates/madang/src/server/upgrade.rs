@@ -1,6 +1,6 @@
 //! From an HTTP request to a client of a worker.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -11,13 +11,16 @@ use madang_ws::{
 };
 
 use super::{
-    http::{Body, Site, Visit, is_loopback, plain},
+    forwarded::Client,
+    gate::Refused,
+    http::{Body, Site, Visit, is_loopback, mark, plain, refusal},
     io::Io,
     route::{Door, Found},
 };
 use crate::{
     app::Begin,
-    drive::{Newcomer, Reserved},
+    codes::Code,
+    drive::{Newcomer, Pass, Reserved},
 };
 
 /// Answers a request at a WebSocket's path, and hands the socket over if it becomes one.
@@ -27,38 +30,39 @@ pub(super) async fn upgrade(
     mut request: Request<Incoming>,
 ) -> Response<Body> {
     let socket = hyper::upgrade::on(&mut request);
-    let request = request.map(|_| ());
-    let loopback = || is_loopback(visit.local);
-    match agree(&visit.site, loopback, found, &request) {
+    let mut request = request.map(|_| ());
+    let client = visit.site.identify(visit.peer, &mut request);
+    let pass = match count(&visit.site, &client, &visit.pass) {
+        Ok(pass) => pass,
+        Err(refused) => return refusal(visit.site.refuse(refused, client.address)),
+    };
+    match agree(&visit.site, || visit.local, &client, found, &request) {
         Ok(agreed) => {
             let newcomer = Newcomer {
-                peer: visit.peer,
+                peer: client.address,
                 deflate: agreed.deflate,
                 protocol: found.door.protocol(),
                 begin: agreed.begin,
-                pass: Arc::clone(&visit.pass),
+                pass,
             };
             // Only who is in the topics that it asked for is told that it is connected.
             let Some(place) = visit.worker.reserve(newcomer).await else {
-                return plain(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "The server is going away.\n".into(),
-                );
+                return refusal(Code::M504);
             };
             tokio::spawn(hand_over(socket, place));
             agreed.response.map(|()| Body::default())
         }
         Err(response) => {
-            log_refusal(visit, &request, &response);
+            log_refusal(&client, &request, &response);
             *response
         }
     }
 }
 
 /// Notes that a request does not become a WebSocket.
-pub(super) fn log_refusal(visit: &Visit, request: &Request<()>, response: &Response<Body>) {
+pub(super) fn log_refusal(client: &Client, request: &Request<()>, response: &Response<Body>) {
     let status = response.status().as_u16();
-    let peer = visit.peer.map(tracing::field::display);
+    let peer = client.address.map(tracing::field::display);
     let path = request.uri().path();
     if response.status() == StatusCode::FORBIDDEN {
         // Browsers do not show the answer, so the log is where to learn of it.
@@ -69,6 +73,19 @@ pub(super) fn log_refusal(visit: &Visit, request: &Request<()>, response: &Respo
     }
 }
 
+/// Counts a WebSocket for the client that a proxy brings; others were counted as they came.
+pub(super) fn count(site: &Site, client: &Client, pass: &Pass) -> Result<Pass, Refused> {
+    let pass = Arc::clone(pass);
+    if client.forwarded.is_none() {
+        return Ok(pass);
+    }
+    let of_address = site.gate.count(client.address.map(|address| address.ip()))?;
+    Ok(match of_address {
+        Some(of_address) => Arc::new((pass, of_address)),
+        None => pass,
+    })
+}
+
 /// What both sides will speak.
 pub(super) struct Agreed {
     pub(super) response: Response<()>,
@@ -76,38 +93,56 @@ pub(super) struct Agreed {
     pub(super) begin: Begin,
 }
 
-/// Checks a request for a WebSocket, and begins its session. `loopback` tells whether it came to
-/// an address that only this machine reaches.
+/// Checks a request for a WebSocket, and begins its session. `local` is the address that it came
+/// to.
 pub(super) fn agree(
     site: &Site,
-    loopback: impl FnOnce() -> bool,
+    local: impl FnOnce() -> Option<SocketAddr>,
+    client: &Client,
     found: &Found<'_>,
     request: &Request<()>,
 ) -> Result<Agreed, Box<Response<Body>>> {
     let offer = server::check(request).map_err(|refusal| Box::new(refuse(&refusal)))?;
-    agree_on(site, loopback, found, request, &offer)
+    agree_on(site, local, client, found, request, &offer)
 }
 
 fn refuse(refusal: &Refusal) -> Response<Body> {
-    refusal.response().map(Body::from)
+    coded(refusal.response(), Code::of_refusal(refusal))
+}
+
+/// An answer whose sentence begins with its code.
+pub(super) fn coded(response: Response<String>, code: Code) -> Response<Body> {
+    let mut response = response.map(|text| Body::from(format!("{code}: {text}")));
+    mark(&mut response, code);
+    response
 }
 
 /// The same for a request that was checked, and is over whichever HTTP.
 pub(super) fn agree_on(
     site: &Site,
-    loopback: impl FnOnce() -> bool,
+    local: impl FnOnce() -> Option<SocketAddr>,
+    client: &Client,
     found: &Found<'_>,
     request: &Request<()>,
     offer: &Upgrade<'_>,
 ) -> Result<Agreed, Box<Response<Body>>> {
     if offer.origin.is_some() {
-        let allowed = site.origins.read().check(offer.origin, offer.host, loopback());
-        allowed.map_err(|error| Box::new(refuse(&error.into())))?;
+        // Only who is on this machine himself may be a page of it.
+        let loopback = is_loopback(client.address) && is_loopback(local());
+        let live = site.live.read();
+        let told = client.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
+        let is_told =
+            told.is_some_and(|host| live.origins.check(offer.origin, host, false).is_ok());
+        if !is_told {
+            let allowed = live.origins.check(offer.origin, offer.host, loopback);
+            allowed.map_err(|error| Box::new(refuse(&error.into())))?;
+        }
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
     let begin = found.door.open(found.segment.as_deref(), request).map_err(|refusal| {
-        let mut response = plain(StatusCode::BAD_REQUEST, format!("{}.\n", refusal.reason));
+        let mut response = plain(StatusCode::BAD_REQUEST, format!("M213: {}.\n", refusal.reason));
+        mark(&mut response, Code::M213);
         // A proxy in between may already take this connection for a tunnel.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         Box::new(response)

@@ -44,7 +44,7 @@ pub(crate) async fn watch(config: TlsConfig, mut stop: watch::Receiver<bool>) {
             Ok(Ok(true)) => tracing::info!("TLS certificates were read again"),
             Ok(Ok(false)) | Err(_) => {}
             Ok(Err(error)) => {
-                tracing::error!(%error, "M102: the new TLS files cannot be used; the old stay");
+                tracing::error!(code = crate::codes::Code::M102.counted(), %error, "M102: the new TLS files cannot be used; the old stay");
             }
         }
     }

@@ -115,3 +115,40 @@ async fn a_socket_that_joined_hears_its_topic_and_keeps_the_order() {
         assert_eq!(client.next_text(), number.to_string());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_gone_right_behind_a_message_is_missed_at_once() {
+    use std::io::Write as _;
+    let (sender, mut ended) = mpsc::unbounded_channel();
+    let server = Server::new().workers(1).websocket("/", move |mut socket: Socket| {
+        let sender = sender.clone();
+        async move {
+            let mut heard = 0;
+            while socket.recv().await.is_some() {
+                heard += 1;
+            }
+            sender.send(heard).unwrap();
+        }
+    });
+    let (address, _running) = start(server);
+    // Nobody else is there whose events would show it. Often enough for both to come as one event.
+    for _ in 0..100 {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream
+            .write_all(
+                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            )
+            .unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            std::io::Read::read_exact(&mut stream, &mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        stream.write_all(b"\x82\x81\0\0\0\0x").unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(10), ended.recv()).await;
+        assert_eq!(heard.unwrap(), Some(1));
+    }
+}

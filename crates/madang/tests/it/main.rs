@@ -3,15 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod client;
+mod drain;
 mod flood;
+mod gate;
 mod h2;
 mod handlers;
 mod handshake;
 mod hostile;
+mod proxy;
 mod raw;
 mod slow;
 mod stop;
 mod tls;
+mod tls_peers;
 mod workers;
 
 use std::net::SocketAddr;

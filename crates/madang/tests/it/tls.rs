@@ -34,14 +34,14 @@ use tokio_rustls::{
 use super::{echo, start};
 
 /// A certificate with its key in files, and a client's view of it.
-struct Identity {
+pub(super) struct Identity {
     folder: PathBuf,
-    certificate: CertificateDer<'static>,
+    pub(super) certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("madang-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let mut new = Self {
@@ -64,13 +64,13 @@ impl Identity {
         self.key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
     }
 
-    fn tls(&self) -> TlsConfig {
+    pub(super) fn tls(&self) -> TlsConfig {
         let file = |name| self.folder.join(name);
         TlsConfig::from_files(file("cert.pem"), file("key.pem")).unwrap()
     }
 
     /// Trusts this certificate only, and shows the other if there is one.
-    fn client(&self, shown: Option<&Identity>) -> ClientConfig {
+    pub(super) fn client(&self, shown: Option<&Identity>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -100,13 +100,13 @@ fn open_server(workers: usize, tls: TlsConfig) -> (SocketAddr, Running) {
     start(server.inline("/", echo).protocol(&PROTOCOL).tls(tls))
 }
 
-async fn connect(address: SocketAddr, path: &str, config: ClientConfig) -> WebSocket {
+pub(super) async fn connect(address: SocketAddr, path: &str, config: ClientConfig) -> WebSocket {
     let limits = madang::ws::Limits { max_message: 8 << 20, ..madang::ws::Limits::default() };
     let connect = Connect::to(format!("wss://{address}{path}")).tls(config).limits(limits);
     connect.open().await.unwrap().0
 }
 
-async fn echoes(socket: &mut WebSocket, message: Message) {
+pub(super) async fn echoes(socket: &mut WebSocket, message: Message) {
     socket.send(message.clone()).await.unwrap();
     let back = socket.recv().await.unwrap().unwrap();
     assert_eq!(back.as_bytes(), message.as_bytes());

@@ -13,14 +13,17 @@ use hyper::body::Body as _;
 use madang_ws::handshake::extended;
 use tokio::time::timeout;
 
+use super::super::upgrade::coded;
 use super::{
     super::{
-        http::{Body, FULL, GOING, Visit, page, plain},
+        forwarded::Client,
+        http::{Body, Visit, as_problem, page, plain, refusal, wants_problem},
         route::Found,
         upgrade::{agree_on, log_refusal},
     },
     pump,
 };
+use crate::codes::Code;
 use crate::drive::Newcomer;
 
 /// How long a peer may take nothing of a page that waits for it.
@@ -33,12 +36,13 @@ pub(super) async fn answer(
     visit: Visit,
 ) {
     let (parts, from) = request.into_parts();
-    let request = Request::from_parts(parts, ());
+    let mut request = Request::from_parts(parts, ());
     let protocol = request.extensions().get::<Protocol>().cloned();
     let path = request.uri().path().to_owned();
     if let Some(found) = visit.site.routes.find(&path) {
         let protocol = protocol.as_ref().map(Protocol::as_str);
-        return websocket(&visit, &found, &request, protocol, (from, respond)).await;
+        let client = visit.site.identify(visit.peer, &mut request);
+        return websocket(&visit, &client, &found, &request, protocol, (from, respond)).await;
     }
     drop(from);
     let is_head = request.method() == Method::HEAD;
@@ -54,35 +58,42 @@ pub(super) async fn answer(
 /// counts as one against the limit of connections.
 async fn websocket(
     visit: &Visit,
+    client: &Client,
     found: &Found<'_>,
     request: &Request<()>,
     protocol: Option<&str>,
     (from, mut respond): (RecvStream, SendResponse<Bytes>),
 ) {
-    let loopback = || super::super::http::is_loopback(visit.local);
+    let local = || visit.local;
     let agreed = extended::check(request, protocol)
-        .map_err(|refusal| Box::new(extended::refuse(&refusal).map(Body::from)))
-        .and_then(|offer| agree_on(&visit.site, loopback, found, request, &offer));
+        .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
+        .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
-            log_refusal(visit, request, &response);
-            return send(*response, respond, false).await;
+            log_refusal(client, request, &response);
+            let wants_problem = wants_problem(request.headers());
+            let response = if wants_problem { as_problem(*response) } else { *response };
+            return send(response, respond, false).await;
         }
     };
-    let Some(pass) = visit.site.gate.enter_stream() else {
-        visit.site.log_full(visit.peer);
-        return send(unavailable(FULL), respond, false).await;
+    let address = client.address.map(|address| address.ip());
+    let pass = match visit.site.gate.enter_stream(address) {
+        Ok(pass) => pass,
+        Err(refused) => {
+            let why = visit.site.refuse(refused, client.address);
+            return send(refusal(why), respond, false).await;
+        }
     };
     let (near, far) = match pump::pair() {
         Ok(pair) => pair,
         Err(error) => {
             tracing::warn!(%error, "no sockets for a WebSocket's stream");
-            return send(unavailable(FULL), respond, false).await;
+            return send(refusal(Code::M501), respond, false).await;
         }
     };
     let newcomer = Newcomer {
-        peer: visit.peer,
+        peer: client.address,
         deflate: agreed.deflate,
         protocol: found.door.protocol(),
         begin: agreed.begin,
@@ -90,7 +101,7 @@ async fn websocket(
     };
     // Only who is in the topics that it asked for is told that it is connected.
     let Some(place) = visit.worker.reserve(newcomer).await else {
-        return send(unavailable(GOING), respond, false).await;
+        return send(refusal(Code::M504), respond, false).await;
     };
     let mut response = agreed.response;
     finish(&mut response);
@@ -101,12 +112,6 @@ async fn websocket(
         }
         Err(error) => tracing::debug!(%error, "a stream ended within its handshake"),
     }
-}
-
-fn unavailable(why: &'static str) -> Response<Body> {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, why.into());
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    response
 }
 
 /// What an HTTP/1.1 library would do to an answer.

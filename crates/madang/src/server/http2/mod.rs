@@ -30,6 +30,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::codes::Code;
+
 use super::{
     http::{Visit, stopped},
     rewind::Rewind,
@@ -305,9 +307,17 @@ impl Keep {
     fn log_flood(&self) {
         let peer = self.visit.peer.map(tracing::field::display);
         if self.visit.site.http2.noted.is_due(Instant::now()) {
-            tracing::warn!(peer, "M505: an HTTP/2 connection floods, and was ended");
+            tracing::warn!(
+                code = Code::M505.counted(),
+                peer,
+                "M505: an HTTP/2 connection floods, and was ended"
+            );
         } else {
-            tracing::debug!(peer, "M505: an HTTP/2 connection floods, and was ended");
+            tracing::debug!(
+                code = Code::M505.counted(),
+                peer,
+                "an HTTP/2 connection floods, and was ended"
+            );
         }
     }
 }

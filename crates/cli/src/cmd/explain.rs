@@ -1,0 +1,92 @@
+//! `madang explain`: what a code means.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use madang::codes::Code;
+
+use super::Failure;
+
+/// Flags of `madang explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The code, such as M204; without one, all are listed.
+    code: Option<String>,
+
+    /// Print the page of all codes, as Markdown.
+    #[arg(long, conflicts_with = "code")]
+    markdown: bool,
+}
+
+/// Prints what was asked for.
+pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
+    if arguments.markdown {
+        print!("{}", markdown());
+        return Ok(());
+    }
+    let Some(name) = &arguments.code else {
+        for code in Code::all() {
+            println!("{code}  {}", code.what());
+        }
+        return Ok(());
+    };
+    let Some(code) = Code::find(name) else {
+        return Err(Failure::Usage(format!(
+            "there is no code `{name}`; `madang explain` lists all of them"
+        )));
+    };
+    print!("{}", text(code));
+    Ok(())
+}
+
+fn text(code: Code) -> String {
+    let mut text = format!("{code}: {}\n\n{}\n\n", code.what(), code.why());
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "What to do: {}", code.cure());
+    if let Some(status) = code.status() {
+        let _ = writeln!(text, "HTTP status {status}, with the header Madang-Code: {code}.");
+    }
+    if let Some(close) = code.close() {
+        let _ = writeln!(text, "WebSockets are closed with {close}.");
+    }
+    text
+}
+
+fn markdown() -> String {
+    let mut page = String::from(
+        "# Codes\n\nA refusal has a code: it is in the answer (the header `Madang-Code`, and the body), in the log, and \
+         `madang explain CODE` prints what is here.\nThis page is made by `madang explain --markdown`.\n",
+    );
+    for code in Code::all() {
+        let _ = write!(page, "\n## {code}: {}\n\n", code.what());
+        let of = |name: &str, number: Option<u16>| number.map(|number| format!("{name} {number}"));
+        let numbers = [of("HTTP status", code.status()), of("close code", code.close())];
+        let numbers: Vec<_> = numbers.into_iter().flatten().collect();
+        if !numbers.is_empty() {
+            let _ = writeln!(page, "*{}*\n", numbers.join(", "));
+        }
+        let _ = writeln!(page, "{}\n\n**What to do:** {}", code.why(), code.cure());
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_the_docs_is_the_one_of_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/codes.md");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == markdown(), "run `cargo run -- explain --markdown > docs/codes.md`");
+    }
+
+    #[test]
+    fn a_code_is_explained_and_a_slip_is_answered() {
+        let ask = |code: &str| Explain { code: Some(code.into()), markdown: false };
+        assert!(run(&ask("m204")).is_ok());
+        assert!(run(&ask("M999")).is_err());
+        let text = text(Code::M501);
+        assert!(text.contains("--max-connections") && text.contains("HTTP status 503"), "{text}");
+    }
+}
