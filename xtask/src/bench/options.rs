@@ -71,7 +71,8 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         }
     }
     options.cells = select(&patterns, &set)?;
-    options.write |= patterns.is_empty() && options.peers.is_empty();
+    let whole = patterns.is_empty() && options.peers.is_empty();
+    options.write |= whole && options.mode == Mode::Compare;
     Ok(Some(options))
 }
 
@@ -142,6 +143,7 @@ mod tests {
         let fanouts = ["fanout-10-w16", "fanout-100-w16", "fanout-1000-w16", "fanout-5000-w16"];
         assert_eq!(names, [&fanouts[..], &["idle"]].concat());
         assert!(options.native && !options.write);
+        assert!(!parsed("--micro").unwrap().unwrap().write);
         assert!(parsed("--cells nothing-*").is_err());
         assert!(parsed("--set most").is_err());
         assert!(parsed("--rounds many").is_err());
