@@ -72,12 +72,14 @@ impl ResponseParser {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), HeadError> {
-        // Says at once when this is no HTTP, rather than wait for an empty line.
+        let room = MAX_HEAD.saturating_sub(self.before + self.head.len());
+        // Says at once when this is no HTTP, rather than wait for an empty line. What is over the
+        // limit is not looked at, so that the error does not depend on how the head was cut.
         let start = START.get(self.head.len()..).unwrap_or_default();
-        if bytes.iter().zip(start).any(|(is, should)| is != should) {
+        if bytes.iter().take(room).zip(start).any(|(is, should)| is != should) {
             return Err(HeadError::NotHttp);
         }
-        if bytes.len() > MAX_HEAD.saturating_sub(self.before + self.head.len()) {
+        if bytes.len() > room {
             return Err(HeadError::TooLong);
         }
         self.head.extend_from_slice(bytes);
