@@ -46,13 +46,13 @@ impl Yard {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let address = lines
-            .filter_map(|line| {
-                let url = line.trim().strip_prefix("chat page")?.trim().strip_prefix("http://")?;
-                Some(url.trim_end_matches('/').parse().unwrap())
-            })
-            .next()
-            .unwrap();
+        // All of the greeting, so that the program never writes to a closed pipe.
+        let greeting: Vec<String> = lines.take_while(|line| !line.contains("Ctrl-C")).collect();
+        let page = |line: &String| {
+            let url = line.trim().strip_prefix("chat page")?.trim().strip_prefix("http://")?;
+            Some(url.trim_end_matches('/').parse().unwrap())
+        };
+        let address = greeting.iter().find_map(page).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let mut neighbour = Peer::upgraded(address, "/ws/neighbour", "");
         trip(&mut neighbour, 0);
