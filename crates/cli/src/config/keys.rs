@@ -109,7 +109,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("websocket.max_message", "max-message", Kind::Bytes, "1048576",
         "Largest message, such as 1048576, 512KiB or 1MiB; larger ones close with 1009."),
     Key::new("websocket.max_fragments", "max-fragments", COUNT, "65536",
-        "Most fragments of one message; more close with 1009."),
+        "Most fragments of one message; more close with 1008."),
     Key::new("websocket.message_timeout", "message-timeout", Kind::Seconds(1), "60",
         "Seconds from a message's first fragment to its last; later ones close with 1008."),
     Key::new("websocket.max_control_rate", "max-control-rate", Kind::Number(0, u32::MAX as u64), "100",

@@ -155,7 +155,7 @@ fn source_of_binary(family: u8, addresses: &[u8]) -> Result<Option<SocketAddr>, 
 /// Any bytes at the start of a connection.
 ///
 /// Laws: no panic; a header reads the same however it is cut, and whatever follows it; it is known
-/// to be whole or bad within [`MAX_HEADER`] bytes.
+/// to be whole or bad within 4,096 bytes.
 ///
 /// # Panics
 ///

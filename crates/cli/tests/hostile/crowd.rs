@@ -1,0 +1,82 @@
+//! Attacks by number, and by reading nothing.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{
+    peer::{Peer, frame, upgrade},
+    yard::Yard,
+};
+
+#[test]
+fn readers_who_read_nothing_cost_their_outbox_and_then_nothing() {
+    let yard = Yard::start(&["--max-stall", "2"]);
+    let readers: Vec<Peer> =
+        (0..20).map(|_| Peer::upgraded(yard.address, "/ws/fast", "")).collect();
+    let mut publisher = Peer::upgraded(yard.address, "/ws/fast", "");
+    let some = frame(0x82, &[7; 4_000]).repeat(50);
+    // 20 readers are sent 40 MB each.
+    for _ in 0..200 {
+        assert!(publisher.send(&some));
+        for _ in 0..50 {
+            assert_eq!(
+                publisher.frame().map(|(first, bytes)| (first, bytes.len())),
+                Some((0x82, 4_000))
+            );
+        }
+    }
+    drop(publisher);
+    yard.empties();
+    drop(readers);
+    yard.held("20 readers of nothing under 40 MB", 48);
+}
+
+#[test]
+fn three_thousand_of_a_hundred_addresses_come_and_go() {
+    let yard = Yard::start(&["--max-connections-per-address", "30"]);
+    let source = |last| IpAddr::V4(Ipv4Addr::new(127, 0, 1, last));
+    let mut crowd = Vec::new();
+    for last in 1..=100 {
+        for _ in 0..30 {
+            let mut peer = Peer::from(source(last), yard.address);
+            peer.send(upgrade("/ws/square", "").as_bytes());
+            let head = peer.head();
+            assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+            crowd.push(peer);
+        }
+        // One more of the same address is sent away.
+        let head = Peer::from(source(last), yard.address).head();
+        assert!(head.starts_with("HTTP/1.1 503") || head.starts_with("HTTP/1.1 429"), "{head}");
+    }
+    drop(crowd);
+    yard.empties();
+    yard.held("3,000 of 100 addresses", 64);
+}
+
+#[test]
+fn who_says_to_be_somebody_else_is_not_believed() {
+    let yard = Yard::start(&["--max-connections-per-address", "2"]);
+    let source = IpAddr::V4(Ipv4Addr::new(127, 0, 2, 1));
+    let come = |claimed: u8| {
+        let mut peer = Peer::from(source, yard.address);
+        let forwarded = format!(
+            "X-Forwarded-For: 203.0.113.{claimed}\r\nForwarded: for=203.0.113.{claimed}\r\n\
+             X-Real-IP: 203.0.113.{claimed}\r\nX-Forwarded-Host: evil.example\r\n"
+        );
+        peer.send(upgrade("/ws/masks", &forwarded).as_bytes());
+        let head = peer.head();
+        (peer, head)
+    };
+    let inside = [come(1), come(2)];
+    assert!(inside.iter().all(|(_, head)| head.starts_with("HTTP/1.1 101")));
+    let (_, head) = come(3);
+    assert!(!head.starts_with("HTTP/1.1 101"), "{head}");
+    // A host that is only claimed does not make a page the server's own.
+    drop(inside);
+    yard.empties();
+    let mut peer = Peer::from(source, yard.address);
+    let claim = "Origin: http://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
+    peer.send(upgrade("/ws/masks", claim).as_bytes());
+    assert!(peer.head().starts_with("HTTP/1.1 403"));
+    drop(peer);
+    yard.held("forwarded headers of nobody", 8);
+}
