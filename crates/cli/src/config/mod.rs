@@ -96,10 +96,13 @@ impl Settings {
             let Some(at) = known.iter().position(|variable| variable == name) else {
                 // Others may use the same beginning: Kubernetes describes a service of this name
                 // with MADANG_SERVICE_HOST and the like. Only a likely slip is refused.
-                let near = nearest(name, known.iter().map(String::as_str));
+                let bare = |name: &str| name["MADANG_".len()..].to_owned();
+                let names: Vec<String> = known.iter().map(|name| bare(name)).collect();
+                let near = nearest(&bare(name), names.iter().map(String::as_str));
                 if let Some(near) = near.filter(|_| name != "MADANG_CONFIG") {
-                    problems
-                        .push(format!("{name}: there is no such variable; do you mean {near}?"));
+                    problems.push(format!(
+                        "{name}: there is no such variable; do you mean MADANG_{near}?"
+                    ));
                 }
                 continue;
             };
