@@ -14,7 +14,11 @@ const SAMPLE: &str = "1.*,2.*,3.*,4.*,5.*,6.*,7.*,9.*,10.*,\
 const ALL: &str = "*";
 
 pub(crate) fn server(project: &Project, log: &Log) -> Result<Outcome, String> {
-    outcome(judge_server(project, log, SAMPLE))
+    outcome(judge_server(project, log, SAMPLE, false))
+}
+
+pub(crate) fn secure_server(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome(judge_server(project, log, SAMPLE, true))
 }
 
 pub(crate) fn client(project: &Project, log: &Log) -> Result<Outcome, String> {
@@ -22,7 +26,11 @@ pub(crate) fn client(project: &Project, log: &Log) -> Result<Outcome, String> {
 }
 
 pub(crate) fn server_all(project: &Project, log: &Log) -> Result<Outcome, String> {
-    outcome(judge_server(project, log, ALL))
+    outcome(judge_server(project, log, ALL, false))
+}
+
+pub(crate) fn secure_server_all(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome(judge_server(project, log, ALL, true))
 }
 
 pub(crate) fn client_all(project: &Project, log: &Log) -> Result<Outcome, String> {
@@ -55,13 +63,21 @@ fn judge_http2(project: &Project, log: &Log, cases: &str) -> Result<String, Stop
     judge(project, log, cases, "madang-http2", &["--jobs", "2", &url])
 }
 
-fn judge_server(project: &Project, log: &Log, cases: &str) -> Result<String, Stop> {
+fn judge_server(
+    project: &Project,
+    log: &Log,
+    cases: &str,
+    is_secure: bool,
+) -> Result<String, Stop> {
     let port = free_port()?;
     let program = project.release_binary("conformance");
-    let conformance = command(program, &["--port".to_owned(), port.to_string()], &project.root);
-    let server = Server::start(conformance, port, log)?;
-    let url = format!("ws://127.0.0.1:{}/", server.port);
-    judge(project, log, cases, "madang-server", &["--jobs", "2", &url])
+    let mut arguments = vec!["--port".to_owned(), port.to_string()];
+    arguments.extend(is_secure.then(|| "--tls-self-signed".to_owned()));
+    let server = Server::start(command(program, &arguments, &project.root), port, log)?;
+    let (scheme, agent) =
+        if is_secure { ("wss", "madang-server-tls") } else { ("ws", "madang-server") };
+    let url = format!("{scheme}://127.0.0.1:{}/", server.port);
+    judge(project, log, cases, agent, &["--jobs", "2", &url])
 }
 
 fn judge_client(project: &Project, log: &Log, cases: &str) -> Result<String, Stop> {

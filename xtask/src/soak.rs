@@ -17,6 +17,11 @@ const STEPS: &[Step] = &[
         run: autobahn::server_all,
     },
     Step {
+        name: "autobahn-tls",
+        what: "every case of Autobahn over wss://",
+        run: autobahn::secure_server_all,
+    },
+    Step {
         name: "autobahn-client",
         what: "all of Autobahn against our client",
         run: autobahn::client_all,

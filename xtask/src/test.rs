@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { name: "web", what: "the page's own tests, on Node", run: checks::web },
     Step { name: "build", what: "release build for the steps below", run: checks::build },
     Step { name: "autobahn-server", what: "Autobahn against our server", run: autobahn::server },
+    Step { name: "autobahn-tls", what: "Autobahn over wss://", run: autobahn::secure_server },
     Step { name: "autobahn-client", what: "Autobahn against our client", run: autobahn::client },
     Step {
         name: "autobahn-http2",
