@@ -68,8 +68,22 @@ impl Yard {
             _alone: alone,
         };
         yard.peak = yard.status("VmHWM:");
-        yard.descriptors = yard.descriptors();
+        yard.descriptors = yard.settled();
         yard
+    }
+
+    /// The descriptors of a program whose other worker may still be opening its own: the count that
+    /// stays the same for some looks.
+    fn settled(&self) -> usize {
+        let (mut count, mut looks) = (0, 0);
+        while looks < 20 {
+            let now = self.descriptors();
+            looks = if now == count { looks + 1 } else { 0 };
+            count = now;
+            // The pace of looking.
+            thread::sleep(Duration::from_millis(20));
+        }
+        count
     }
 
     /// A line of the process's status, in KiB.
