@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: what takes too long for each change.
 
-use crate::process::{Log, command, output, run as run_logged};
+use crate::process::{Log, Server, command, free_port, output, run as run_logged};
 use crate::project::Project;
 use crate::steps::{self, Outcome, Step};
 use crate::tools::has;
@@ -30,6 +30,11 @@ const STEPS: &[Step] = &[
         name: "schedules",
         what: "a hundred times as many schedules of the hub",
         run: schedules,
+    },
+    Step {
+        name: "churn",
+        what: "clients come and go for CHURN_MINUTES (default 60): memory stays flat",
+        run: churn,
     },
     Step { name: "fuzz", what: "each fuzz target, FUZZ_MINUTES (default 5) each", run: fuzz },
     Step {
@@ -70,6 +75,26 @@ fn fuzz(project: &Project, log: &Log) -> Result<Outcome, String> {
         fuzzed += 1;
     }
     Ok(Outcome::Passed(format!("{fuzzed} targets, {minutes} minutes each")))
+}
+
+/// A release build of the server with two workers, and the example `churn`. The step's log has a
+/// line of figures for every ten seconds.
+fn churn(project: &Project, log: &Log) -> Result<Outcome, String> {
+    let build = ["build", "--release", "-p", "madang-cli", "-p", "churn"];
+    run_logged(command("cargo", &build, &project.root), log, Duration::from_mins(25))?;
+    let minutes = number("CHURN_MINUTES", 60);
+    let port = free_port()?;
+    let address = format!("127.0.0.1:{port}");
+    let serve = ["serve", "--workers", "2", "--listen", &address];
+    let program = project.release_binary("madang");
+    let server = Server::start(command(program, &serve, &project.root), port, log)?;
+    let (port, pid) = (port.to_string(), server.pid().to_string());
+    let lasts = minutes.to_string();
+    let args = ["--port", &port, "--pid", &pid, "--minutes", &lasts];
+    let program = project.release_binary("churn");
+    let limit = Duration::from_secs(minutes * 60 + 120);
+    run_logged(command(program, &args, &project.root), log, limit)?;
+    Ok(Outcome::Passed(format!("{minutes} minutes")))
 }
 
 fn browser(project: &Project, log: &Log) -> Result<Outcome, String> {
