@@ -60,8 +60,6 @@ pub(crate) struct Doors {
 const LISTENERS: u64 = u64::MAX - 1;
 /// So many connections are taken from one listener in a turn.
 pub(super) const MAX_ACCEPTED: usize = 64;
-/// How long, in seconds, a connection may say nothing at all.
-pub(super) const SILENCE: u32 = 5;
 
 impl Worker {
     /// Takes connections from these sockets from now on.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use madang_proto::{Input, session::Farewell};
 use madang_ws::CloseCode;
 
-use super::{client::Flags, doorstep::SILENCE, worker::Worker};
+use super::{client::Flags, worker::Worker};
 use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
@@ -38,7 +38,7 @@ impl Worker {
             let silent = seconds.saturating_sub(hot.heard);
             if hot.flags.has(Flags::DOORSTEP) {
                 // One more, as a second that has begun counts.
-                if silent > SILENCE {
+                if silent > whole_seconds(self.config.silence) {
                     self.clients.remove(slot);
                 }
                 continue;

@@ -34,6 +34,8 @@ pub(crate) struct DriveConfig {
     pub(crate) ping_interval: Duration,
     /// How long it may leave a ping unanswered.
     pub(crate) ping_timeout: Duration,
+    /// How long a connection may say nothing at all, in whole seconds.
+    pub(crate) silence: Duration,
     /// Topics that one client may be in.
     pub(crate) max_subscriptions: usize,
 }
@@ -46,6 +48,7 @@ impl Default for DriveConfig {
             deflate: madang_ws::deflate::Settings::default(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
+            silence: Duration::from_secs(5),
             max_subscriptions: 1_000,
         }
     }

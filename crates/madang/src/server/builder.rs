@@ -150,6 +150,7 @@ impl Server {
     #[must_use]
     pub fn http_limits(mut self, limits: HttpLimits) -> Self {
         self.http = limits;
+        self.drive.silence = limits.head_timeout;
         self
     }
 

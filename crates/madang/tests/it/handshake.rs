@@ -140,3 +140,14 @@ async fn over_the_limit_of_connections_one_is_told_to_come_back() {
     // The place is free when the server has seen the end; until then it says so.
     while Client::with(address, "/ws", &Options::default()).is_err() {}
 }
+
+#[tokio::test]
+async fn who_says_nothing_is_ended_after_the_time_for_a_head() {
+    use std::{io::Read as _, net::TcpStream, time::Duration};
+    let limits = madang::HttpLimits { head_timeout: Duration::from_secs(1), ..Default::default() };
+    let (address, _running) = start(Server::new().workers(1).http_limits(limits));
+    let mut silent = TcpStream::connect(address).unwrap();
+    // The default would take longer.
+    silent.set_read_timeout(Some(Duration::from_millis(4_500))).unwrap();
+    assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
+}
