@@ -192,6 +192,7 @@ impl Out {
     }
 
     /// Sends a message of either kind; the bytes of [`Kind::Text`] must be UTF-8.
+    #[inline]
     pub fn send(&mut self, kind: Kind, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -214,6 +215,7 @@ impl Out {
     }
 
     /// Forgets everything, and gives back memory that one large message took.
+    #[inline]
     pub fn clear(&mut self) {
         const KEEP: usize = 256 * 1024;
         self.intents.clear();

@@ -164,6 +164,7 @@ impl Connection {
 
     /// When [`handle_timeout`](Self::handle_timeout) is due. May change with every other call.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadline
     }
@@ -237,6 +238,13 @@ impl Connection {
         out.append(&mut mem::take(&mut pending.close));
         self.tidy();
         out.len() > before
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) may have something: it need not be asked
+    /// otherwise.
+    #[inline]
+    pub fn has_transmit(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Neither side has begun to close.

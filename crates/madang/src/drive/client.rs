@@ -95,6 +95,14 @@ pub(super) struct Cold {
     pub(super) held: Option<Box<Held>>,
 }
 
+impl Cold {
+    /// Its connection or its session waits for a time.
+    pub(super) fn is_timed(&self) -> bool {
+        let session = self.session.as_deref().and_then(Session::poll_timeout);
+        session.or_else(|| self.ws.poll_timeout()).is_some()
+    }
+}
+
 /// Bytes that a session has yet to read. They are rare, so their place in every client is one
 /// pointer.
 pub(super) struct Held {

@@ -109,22 +109,47 @@ impl Worker {
 
     /// Hands an input to a client's session and carries out what it wishes, until it wishes no more.
     pub(super) fn tell(&mut self, slot: usize, cold: &mut Cold, input: Input<'_>) {
-        let Some(mut session) = cold.session.take() else { return };
         let mut out = std::mem::take(&mut self.out);
-        let is_well = handle(&mut *session, input, self.now, &mut out)
-            && (out.intents.is_empty() || self.carry_out(slot, cold, &mut *session, &mut out));
-        if !is_well {
-            out.clear();
-            self.out = out;
-            self.begin_close(slot, cold, CloseCode::INTERNAL_ERROR.as_u16(), "");
-            return self.farewell(slot, cold, Farewell::Cut);
-        }
-        if session.poll_timeout().is_some() {
+        self.tell_with(slot, cold, input, &mut out);
+        self.out = out;
+        if cold.is_timed() {
             self.clients.hot[slot].flags.set(Flags::TIMED);
         }
+    }
+
+    /// [`tell`](Self::tell) with an empty `out` at hand; [`Flags::TIMED`] is the caller's to set.
+    #[inline]
+    pub(super) fn tell_with(
+        &mut self,
+        slot: usize,
+        cold: &mut Cold,
+        input: Input<'_>,
+        out: &mut Out,
+    ) {
+        let Some(session) = cold.session.as_deref_mut() else { return };
+        let is_well = handle(session, input, self.now, out);
+        match *out.intents {
+            [] if is_well => {}
+            // One answer, which is the most frequent wish.
+            [Intent::Send { kind, ref range }] if is_well => {
+                let bytes = out.bytes.get(range.clone()).unwrap_or_default();
+                self.send(slot, cold, kind, bytes);
+                out.clear();
+            }
+            _ => self.carry_out_all(slot, cold, is_well, out),
+        }
+    }
+
+    fn carry_out_all(&mut self, slot: usize, cold: &mut Cold, is_well: bool, out: &mut Out) {
+        let Some(mut session) = cold.session.take() else { return };
+        let is_well = is_well && self.carry_out(slot, cold, &mut *session, out);
         out.clear();
-        self.out = out;
-        cold.session = Some(session);
+        if is_well {
+            cold.session = Some(session);
+        } else {
+            self.begin_close(slot, cold, CloseCode::INTERNAL_ERROR.as_u16(), "");
+            self.farewell(slot, cold, Farewell::Cut);
+        }
     }
 
     /// False when the session panicked meanwhile.

@@ -2,8 +2,8 @@
 
 use std::io::{self, IoSlice};
 
-use madang_proto::{Input as SessionInput, session::Farewell};
-use madang_ws::{ClosedBy, Event, Input, Kind};
+use madang_proto::{Input as SessionInput, Out, session::Farewell};
+use madang_ws::{ClosedBy, Event, Input, Kind, Payload};
 
 use crate::codes::Code;
 
@@ -100,14 +100,22 @@ impl Worker {
     fn parse(&mut self, slot: usize, bytes: &mut [u8]) -> usize {
         let Some(mut cold) = self.clients.cold[slot].take() else { return 0 };
         let mut input = Input::new(bytes);
+        // What belongs to a read, and not to each of its messages, is done outside the loop.
+        let mut out = std::mem::take(&mut self.out);
         while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
-            self.event(slot, &mut cold, event);
+            match event {
+                Event::Message { kind, payload } => {
+                    self.message(slot, &mut cold, kind, &payload, &mut out);
+                }
+                other => self.event(slot, &mut cold, other),
+            }
             if self.clients.hot[slot].flags.has(Flags::PAUSED) {
                 break;
             }
         }
+        self.out = out;
         let left = input.remaining();
-        if cold.ws.poll_timeout().is_some() {
+        if cold.is_timed() {
             self.clients.hot[slot].flags.set(Flags::TIMED);
         }
         self.transmit(slot, &mut cold);
@@ -146,16 +154,29 @@ impl Worker {
         }
     }
 
+    /// Hands a message to a client's session.
+    fn message(
+        &mut self,
+        slot: usize,
+        cold: &mut Cold,
+        kind: Kind,
+        payload: &Payload<'_>,
+        out: &mut Out,
+    ) {
+        // A ping that came before the message is answered before it.
+        if cold.ws.has_transmit() {
+            self.transmit(slot, cold);
+        }
+        let input = match (kind, payload.as_str()) {
+            (Kind::Text, Some(text)) => SessionInput::Text(text),
+            _ => SessionInput::Binary(payload.as_bytes()),
+        };
+        self.tell_with(slot, cold, input, out);
+    }
+
+    /// Acts on what is not a message.
     pub(super) fn event(&mut self, slot: usize, cold: &mut Cold, event: Event<'_>) {
         match event {
-            Event::Message { kind, payload } => {
-                // A ping that came before the message is answered before it.
-                self.transmit(slot, cold);
-                match (kind, payload.as_str()) {
-                    (Kind::Text, Some(text)) => self.tell(slot, cold, SessionInput::Text(text)),
-                    _ => self.tell(slot, cold, SessionInput::Binary(payload.as_bytes())),
-                }
-            }
             Event::Closed(closed) => {
                 let (session, code) = (cold.id, closed.code.as_u16());
                 tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");

@@ -134,8 +134,8 @@ impl Roster {
         Some(presence)
     }
 
-    /// A session goes. Returns whom to announce; nobody, when the guest has other sessions, or may
-    /// come back `until` then.
+    /// A session goes. Returns whom to announce; nobody, when the guest has other sessions, or was cut
+    /// off, has a name or a key, and may come back `until` then.
     pub(super) fn exit(
         &mut self,
         session: Session,
@@ -149,7 +149,10 @@ impl Roster {
         if guest.live > 0 {
             return None;
         }
+        // Who has neither a name nor a key cannot come back as the same guest: nobody waits for it.
+        let is_nobody = guest.presence.user.is_none() && matches!(who, Who::Session(_));
         match farewell {
+            _ if is_nobody => self.guests.remove(&who).map(|guest| guest.presence),
             Farewell::Clean => self.guests.remove(&who).map(|guest| guest.presence),
             Farewell::Cut => {
                 self.counter += 1;

@@ -104,6 +104,22 @@ fn who_is_cut_off_stays_for_the_grace() {
 }
 
 #[test]
+fn nobody_waits_for_who_has_neither_name_nor_key() {
+    let yard = Yard::new();
+    let stranger = || Attendance { who: Present::default(), ..guest("", None) };
+    yard.enter(1, stranger());
+    yard.enter(2, guest("anna", None));
+    yard.leave(1, Farewell::Cut);
+    yard.leave(2, Farewell::Cut);
+    assert_eq!(
+        (yard.told(), yard.present()),
+        (vec!["+? 1".into(), "+anna 2".into(), "-? 1".into()], vec!["anna".into()])
+    );
+    yard.pass(GRACE);
+    assert_eq!(yard.told(), ["-anna 0"]);
+}
+
+#[test]
 fn who_comes_back_in_time_is_not_told_of() {
     let yard = Yard::new();
     yard.enter(1, guest("anna", Some("k")));
