@@ -154,6 +154,9 @@ codes! {
     M509 None, Some(1008); "a message was not finished in time";
         "The time from the first fragment to the last is --message-timeout.";
         "Begin a message when there is something to send."
+    M510 Some(503), None; "too many connections have begun to ask for something";
+        "The limit is --max-pending: requests, TLS handshakes and PROXY headers that began and are not whole, most likely because somebody sends them slowly on purpose.";
+        "Try again later; see who it is, and limit them with --max-connections-per-address, or shorten --head-timeout."
 }
 
 static COUNTS: [AtomicU64; TABLE.len()] = [const { AtomicU64::new(0) }; TABLE.len()];
@@ -208,10 +211,15 @@ impl Code {
         COUNTS[self.0].load(Ordering::Relaxed)
     }
 
-    /// Counts one; returns the code for the log.
-    pub(crate) fn counted(self) -> &'static str {
+    /// Counts one; returns the code's name, for the log.
+    pub fn counted(self) -> &'static str {
         COUNTS[self.0].fetch_add(1, Ordering::Relaxed);
         self.name()
+    }
+
+    /// What a close frame with it says: the code, and what happened.
+    pub(crate) fn reason(self, detail: impl fmt::Display) -> String {
+        format!("{self} {detail}")
     }
 
     /// The code of a handshake that is refused.

@@ -240,6 +240,23 @@ impl Connection {
         out.len() > before
     }
 
+    /// Says why the connection failed in other words: replaces the reason of the close frame that a
+    /// failure has queued, with as much of `reason` as fits into 123 bytes. To be called with the
+    /// [`Event::Closed`] of a [`ClosedBy::Failure`](crate::ClosedBy::Failure), before
+    /// [`poll_transmit`](Self::poll_transmit); without such a frame it does nothing.
+    pub fn reword_close(&mut self, code: CloseCode, reason: &str) {
+        let Some(pending) = self.pending.as_deref_mut().filter(|p| !p.close.is_empty()) else {
+            return;
+        };
+        if self.state == State::Closed
+            && let Ok(payload) = ClosePayload::new(code, reason)
+        {
+            pending.close.clear();
+            // Without random bytes a client cannot mask, so it leaves without a word.
+            let _ = self.sender.frame(OpCode::Close, payload.as_bytes(), &mut pending.close);
+        }
+    }
+
     /// Whether [`poll_transmit`](Self::poll_transmit) may have something: it need not be asked
     /// otherwise.
     #[inline]

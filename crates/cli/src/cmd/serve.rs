@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use madang::{
-    HttpLimits, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies, hub, proto::PROTOCOLS,
-    tls::TlsConfig, ws,
+    HttpLimits, ListenError, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies,
+    codes::Code, hub, proto::PROTOCOLS, tls::TlsConfig, ws,
 };
 
 use super::{Failure, config::problems, greeting::greet, pages::PAGES};
@@ -85,14 +85,14 @@ impl Reload {
     /// stays as it is.
     fn now(&mut self, running: &Running) {
         if let Some(Err(error)) = self.tls.as_ref().map(TlsConfig::reload) {
-            tracing::error!(code = "M102", %error, "M102: the new TLS files cannot be used; the old stay");
+            tracing::error!(code = Code::M102.counted(), %error, "M102: the new TLS files cannot be used; the old stay");
         }
         let new = match config::load(&self.flags) {
             Ok(new) => new,
             Err(problems) => {
                 for problem in problems.0 {
                     tracing::error!(
-                        code = "M107",
+                        code = Code::M107.counted(),
                         "M107: the new configuration is not used: {problem}"
                     );
                 }
@@ -147,8 +147,17 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             head_timeout: settings.seconds("http.head_timeout"),
             max_head: settings.size("http.max_head"),
             max_headers: settings.size("http.max_headers"),
+            max_pending: settings.size("http.max_pending"),
+            max_streams: settings.count("http.max_streams"),
+            stream_window: settings.count("http.stream_window"),
+            connection_window: settings.count("http.connection_window"),
+            send_buffer: settings.size("http.send_buffer"),
+            max_resets: settings.size("http.max_resets"),
+            max_error_resets: settings.size("http.max_error_resets"),
+            max_idle_frames: settings.count("http.max_idle_frames"),
+            idle_timeout: settings.seconds("http.idle_timeout"),
+            stall_timeout: settings.seconds("http.stall_timeout"),
         })
-        .max_streams(settings.count("http.max_streams"))
         .max_subscriptions(settings.size("websocket.max_subscriptions"))
         .ping(
             settings.seconds("websocket.ping_interval"),
@@ -220,7 +229,8 @@ fn existing(folder: &str) -> Result<&Path, Failure> {
 
 /// What the section `tls` asks for.
 fn tls(settings: &Settings) -> Result<Option<TlsConfig>, Failure> {
-    let bad = |error: madang::tls::TlsError| Failure::Usage(format!("TLS: {error}"));
+    let bad =
+        |error: madang::tls::TlsError| Failure::Usage(format!("{}: {error}", Code::M102.counted()));
     let config = match (settings.text("tls.cert"), settings.text("tls.key")) {
         (Some(certificates), Some(key)) => TlsConfig::from_files(certificates, key),
         _ if settings.switch("tls.self_signed") => TlsConfig::self_signed(madang::lan_addresses()),
@@ -238,7 +248,12 @@ fn tls(settings: &Settings) -> Result<Option<TlsConfig>, Failure> {
 
 fn explain(error: madang::Error) -> Failure {
     match error {
-        madang::Error::Listen(error) => Failure::Usage(format!("--listen: {error}")),
+        madang::Error::Listen(error @ (ListenError::BadAddress(_) | ListenError::BadOption(_))) => {
+            Failure::Usage(format!("--listen: {error}"))
+        }
+        madang::Error::Listen(error) => {
+            Failure::Usage(format!("{}: --listen: {error}", Code::M101.counted()))
+        }
         error => Failure::Runtime(error.to_string()),
     }
 }

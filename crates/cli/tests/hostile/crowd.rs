@@ -31,12 +31,12 @@ fn readers_who_read_nothing_cost_their_outbox_and_then_nothing() {
 }
 
 #[test]
-fn three_thousand_of_a_hundred_addresses_come_and_go() {
-    let yard = Yard::start(&["--max-connections-per-address", "30"]);
+fn fifteen_thousand_of_250_addresses_come_and_go() {
+    let yard = Yard::start(&["--max-connections-per-address", "60"]);
     let source = |last| IpAddr::V4(Ipv4Addr::new(127, 0, 1, last));
     let mut crowd = Vec::new();
-    for last in 1..=100 {
-        for _ in 0..30 {
+    for last in 1..=250 {
+        for _ in 0..60 {
             let mut peer = Peer::from(source(last), yard.address);
             peer.send(upgrade("/ws/square", "").as_bytes());
             let head = peer.head();
@@ -49,7 +49,7 @@ fn three_thousand_of_a_hundred_addresses_come_and_go() {
     }
     drop(crowd);
     yard.empties();
-    yard.held("3,000 of 100 addresses", 64);
+    yard.held("15,000 of 250 addresses", 96);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    peer::{PATIENCE, Peer, upgrade},
+    peer::{PATIENCE, Peer, frame, upgrade},
     yard::Yard,
 };
 
@@ -47,12 +47,20 @@ fn only_listed_origins_and_its_own_come_in_at_each_path() {
 }
 
 #[test]
-fn two_thousand_heads_of_a_byte_a_second_are_ended_in_time() {
-    let yard = Yard::start(&["--head-timeout", "2"]);
-    let mut slow: Vec<Peer> = (0..2_000).map(|_| Peer::connect(yard.address)).collect();
+fn ten_thousand_heads_of_a_byte_a_second_are_bounded_and_ended_in_time() {
+    let yard = Yard::start(&["--head-timeout", "2", "--max-pending", "2000"]);
+    let mut slow: Vec<Peer> = (0..10_000).map(|_| Peer::connect(yard.address)).collect();
     for peer in &mut slow {
         peer.send(b"GET /ws HTTP/1.1\r\nX: ");
     }
+    // Whoever asks at once comes in while they drip; whoever takes his time is told why he does not.
+    let mut quick = Peer::upgraded(yard.address, "/ws/quick", "");
+    assert!(quick.send(&frame(0x81, b"here")) && quick.frame() == Some((0x81, b"here".to_vec())));
+    let mut late = Peer::connect(yard.address);
+    late.send(b"GET / HT");
+    let head = late.head();
+    assert!(head.starts_with("HTTP/1.1 503") && head.contains("Madang-Code: M510"), "{head}");
+    drop((quick, late));
     let start = Instant::now();
     while !slow.is_empty() {
         assert!(start.elapsed() < PATIENCE, "{} still drip", slow.len());
@@ -61,7 +69,7 @@ fn two_thousand_heads_of_a_byte_a_second_are_ended_in_time() {
         slow.retain_mut(|peer| peer.send(b"x"));
     }
     yard.empties();
-    yard.held("slowloris of 2,000", 64);
+    yard.held("slowloris of 10,000", 96);
 }
 
 #[test]

@@ -7,5 +7,6 @@
 mod crowd;
 mod frames;
 mod heads;
+mod http2;
 mod peer;
 mod yard;

@@ -176,26 +176,23 @@ impl Worker {
 
     /// Acts on what is not a message.
     pub(super) fn event(&mut self, slot: usize, cold: &mut Cold, event: Event<'_>) {
-        match event {
-            Event::Closed(closed) => {
-                let (session, code) = (cold.id, closed.code.as_u16());
-                tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");
-                if let ClosedBy::Failure(error) = closed.by
-                    && let Some(code) = Code::of_failure(error)
-                {
-                    tracing::debug!(session, code = code.counted(), "a WebSocket failed");
-                }
-                let farewell = match closed.by {
-                    ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
-                    _ => Farewell::Cut,
-                };
-                self.farewell(slot, cold, farewell);
-                self.clients.hot[slot].flags.set(Flags::ENDING);
-                cold.give_up = self.seconds().saturating_add(LINGER);
-                self.mark_dirty(slot);
-            }
-            _ => {}
+        let Event::Closed(closed) = event else { return };
+        let (session, code) = (cold.id, closed.code.as_u16());
+        tracing::debug!(session, code, reason = %closed.reason, by = ?closed.by, "closed");
+        if let ClosedBy::Failure(error) = closed.by
+            && let Some(code) = Code::of_failure(error)
+        {
+            tracing::debug!(session, code = code.counted(), "a WebSocket failed");
+            cold.ws.reword_close(closed.code, &code.reason(error));
         }
+        let farewell = match closed.by {
+            ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
+            _ => Farewell::Cut,
+        };
+        self.farewell(slot, cold, farewell);
+        self.clients.hot[slot].flags.set(Flags::ENDING);
+        cold.give_up = self.seconds().saturating_add(LINGER);
+        self.mark_dirty(slot);
     }
 
     /// Pongs and close frames follow what the session sent.

@@ -11,7 +11,6 @@ use super::{
     forwarded::TrustedProxies,
     gate::Gate,
     http::{HttpLimits, Site},
-    http2,
     live::Live,
     pages::Pages,
     route::{Door, Routes},
@@ -50,7 +49,6 @@ pub struct Server {
     workers: Option<usize>,
     max_connections: Option<usize>,
     max_connections_per_address: Option<usize>,
-    max_streams: u32,
     http: HttpLimits,
     hub: Hub,
     drive: DriveConfig,
@@ -98,7 +96,6 @@ impl Server {
             workers: None,
             max_connections: None,
             max_connections_per_address: None,
-            max_streams: http2::Limits::STREAMS,
             http: HttpLimits::default(),
             hub,
             drive: DriveConfig::default(),
@@ -146,7 +143,7 @@ impl Server {
         self
     }
 
-    /// Bounds on the head of a request.
+    /// Bounds on requests and on what carries them.
     #[must_use]
     pub fn http_limits(mut self, limits: HttpLimits) -> Self {
         self.http = limits;
@@ -178,14 +175,6 @@ impl Server {
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.trusted.extend(proxies);
-        self
-    }
-
-    /// How many streams a connection of HTTP/2 may have open (default 128). Each WebSocket among
-    /// them also counts as one of [`Server::max_connections`].
-    #[must_use]
-    pub fn max_streams(mut self, streams: u32) -> Self {
-        self.max_streams = streams.max(1);
         self
     }
 
@@ -339,7 +328,8 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: self.tls,
             http: self.http,
-            http2: http2::Limits { streams: self.max_streams, noted: Seldom::default() },
+            flooded: Seldom::default(),
+            pending: Seldom::default(),
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {

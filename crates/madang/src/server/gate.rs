@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct Gate {
     descriptors: AtomicUsize,
     most_descriptors: usize,
     limit_of_address: AtomicUsize,
+    /// Connections that have begun to ask for something.
+    pending: AtomicUsize,
     /// Only of addresses with open connections that were counted, so no larger than their number;
     /// empty for as long as there is no limit. The hash is keyed: who owns many networks chooses
     /// the keys.
@@ -33,6 +35,8 @@ pub(super) enum Refused {
     Full,
     /// As many of this address.
     Address,
+    /// As many have begun to ask for something, and do not come to an end with it.
+    Pending,
 }
 
 /// Whom connections are counted for.
@@ -69,6 +73,28 @@ pub(super) struct AddressPass {
     key: Key,
 }
 
+/// Stands for one connection that has begun to ask for something; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Pending {
+    gate: Arc<Gate>,
+    is_over: AtomicBool,
+}
+
+impl Pending {
+    /// It has asked.
+    pub(super) fn settle(&self) {
+        if !self.is_over.swap(true, Ordering::Relaxed) {
+            self.gate.pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
 impl Gate {
     pub(super) fn new(limit: usize, most_descriptors: usize, limit_of_address: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -77,6 +103,7 @@ impl Gate {
             descriptors: AtomicUsize::new(0),
             most_descriptors,
             limit_of_address: AtomicUsize::new(limit_of_address),
+            pending: AtomicUsize::new(0),
             addresses: Mutex::default(),
         })
     }
@@ -132,6 +159,14 @@ impl Gate {
         }
         let of_address = self.count(address)?;
         Ok((place, of_address))
+    }
+
+    /// Counts a connection that begins to ask for something, of `most` that may be at it.
+    pub(super) fn begin(self: &Arc<Self>, most: usize) -> Result<Pending, Refused> {
+        let begun = self.pending.fetch_add(1, Ordering::Relaxed);
+        let pending = Pending { gate: Arc::clone(self), is_over: AtomicBool::new(false) };
+        // Who is refused gives its place back as it is dropped.
+        if begun < most { Ok(pending) } else { Err(Refused::Pending) }
     }
 
     /// Counts a connection that is in for an address that became known only now.

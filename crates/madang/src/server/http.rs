@@ -18,10 +18,14 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
-use tokio::{io::AsyncWriteExt as _, sync::watch, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::watch,
+    time::timeout,
+};
 
 use super::{
-    gate::{Gate, Refused},
+    gate::{Gate, Pending, Refused},
     http2,
     io::{Io, Socket},
     live::Live,
@@ -34,20 +38,68 @@ use super::{
 use crate::codes::Code;
 use crate::drive::{Pass, Visitor, WorkerHandle};
 
-/// Bounds on the head of a request, of HTTP/1.1 and HTTP/2.
+/// Bounds on requests and on what carries them, of HTTP/1.1 and HTTP/2.
+///
+/// ```
+/// use std::time::Duration;
+/// use madang::{HttpLimits, Server};
+///
+/// let limits = HttpLimits { head_timeout: Duration::from_secs(3), ..HttpLimits::default() };
+/// let server = Server::new().http_limits(limits);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct HttpLimits {
-    /// The longest time for it, and for a TLS handshake (default 5 s).
+    /// The longest time for a head, for a TLS handshake and for a PROXY header (default 5 s).
     pub head_timeout: Duration,
-    /// The most bytes (default 16 KiB; 8 KiB at least).
+    /// The most bytes of a head (default 16 KiB; 8 KiB at least).
     pub max_head: usize,
     /// The most headers, of HTTP/1.1 (default 100).
     pub max_headers: usize,
+    /// The most connections whose first request, TLS handshake or PROXY header has begun and is not
+    /// whole (default 8,192); further ones are turned away with M510. One that has said nothing at
+    /// all, and one whose first request comes at once, does not count.
+    pub max_pending: usize,
+    /// The most streams that a connection of HTTP/2 may have open (default 128; RFC 9113 §6.5.2
+    /// recommends 100 at least). Each WebSocket among them also counts as one of
+    /// [`Server::max_connections`](crate::Server::max_connections).
+    pub max_streams: u32,
+    /// Bytes that may come in one stream of HTTP/2 before they are read (default 64 KiB).
+    pub stream_window: u32,
+    /// The same for all streams of a connection together (default 1 MiB).
+    pub connection_window: u32,
+    /// Bytes that may wait in one stream of HTTP/2 for the connection to take them (default 32 KiB).
+    pub send_buffer: usize,
+    /// Streams of HTTP/2 that may be reset before they were looked at; more end the connection
+    /// (default 20).
+    pub max_resets: usize,
+    /// Streams that may be reset because of the peer's errors; more end the connection (default 256).
+    pub max_error_resets: usize,
+    /// Frames of HTTP/2 a second that cost work and carry nothing; more end the connection, once a
+    /// burst of twice [`max_streams`](Self::max_streams) is used up (default 100).
+    pub max_idle_frames: u32,
+    /// How long a connection of HTTP/2 may have no stream (default 60 s).
+    pub idle_timeout: Duration,
+    /// How long a peer may take nothing of a page over HTTP/2 that waits for it (default 30 s).
+    pub stall_timeout: Duration,
 }
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { head_timeout: Duration::from_secs(5), max_head: 16 * 1024, max_headers: 100 }
+        Self {
+            head_timeout: Duration::from_secs(5),
+            max_head: 16 * 1024,
+            max_headers: 100,
+            max_pending: 8192,
+            max_streams: 128,
+            stream_window: 64 * 1024,
+            connection_window: 1024 * 1024,
+            send_buffer: 32 * 1024,
+            max_resets: 20,
+            max_error_resets: 256,
+            max_idle_frames: 100,
+            idle_timeout: Duration::from_mins(1),
+            stall_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -64,7 +116,10 @@ pub(super) struct Site {
     pub(super) crowded: Seldom,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<crate::tls::TlsConfig>,
-    pub(super) http2: http2::Limits,
+    /// When a flood over HTTP/2 was last noted in the log.
+    pub(super) flooded: Seldom,
+    /// When it was last noted that too many connections are pending.
+    pub(super) pending: Seldom,
     pub(super) http: HttpLimits,
 }
 
@@ -77,6 +132,8 @@ pub(super) struct Visit {
     /// The address that it came to; none of a unix socket.
     pub(super) local: Option<SocketAddr>,
     pub(super) pass: Pass,
+    /// That it has asked for nothing yet.
+    pub(super) pending: Arc<Pending>,
     /// Until the connection is done with, or is a client of the worker.
     _visitor: Arc<Visitor>,
 }
@@ -87,7 +144,7 @@ impl Visit {
         worker: &WorkerHandle,
         peer: Option<SocketAddr>,
         local: Option<SocketAddr>,
-        pass: Pass,
+        (pass, pending): (Pass, Pending),
     ) -> Self {
         Self {
             site: Arc::clone(site),
@@ -95,6 +152,7 @@ impl Visit {
             peer,
             local,
             pass,
+            pending: Arc::new(pending),
             _visitor: Arc::new(worker.visit()),
         }
     }
@@ -115,6 +173,7 @@ impl Site {
         let (seldom, limit, why) = match refused {
             Refused::Full => (&self.turned_away, self.gate.limit(), Code::M501),
             Refused::Address => (&self.crowded, self.gate.limit_of_address(), Code::M502),
+            Refused::Pending => (&self.pending, self.http.max_pending, Code::M510),
         };
         if seldom.is_due(Instant::now()) {
             tracing::warn!(code = %why, limit, peer, "{why}: {}; more are turned away", why.what());
@@ -206,6 +265,7 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
     let limits = visit.site.http;
     let service = service_fn(move |request| {
         let visit = visit.clone();
+        visit.pending.settle();
         async move {
             let is_upgrade = request.headers().contains_key(header::UPGRADE);
             let wants_problem = wants_problem(request.headers());
@@ -349,8 +409,11 @@ pub(super) async fn turn_away(mut stream: Socket, code: Code) {
         timeout(FAREWELL, async {
             stream.write_all(answer.as_bytes()).await?;
             stream.shutdown().await?;
-            // Closing on unread bytes would reset the connection before the answer is read.
-            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+            // Closing on unread bytes would reset the connection before the answer is read. There may
+            // be thousands, so the buffer is small.
+            let mut unread = [0; 128];
+            while stream.read(&mut unread).await? > 0 {}
+            Ok::<_, io::Error>(())
         })
         .await,
     );

@@ -62,10 +62,14 @@ impl Doorkeeper for Keeper {
         if *self.stop.borrow() {
             return self.dismiss(socket, Code::M504);
         }
+        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+            Ok(pending) => pending,
+            Err(refused) => return self.dismiss(socket, self.site.refuse(refused, guest.peer)),
+        };
         let early = Bytes::copy_from_slice(early);
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
-        let visit = Visit::new(&self.site, &self.worker, guest.peer, local, guest.pass);
+        let visit = Visit::new(&self.site, &self.worker, guest.peer, local, (guest.pass, pending));
         tokio::spawn(receive(Rewind::new(socket, early), visit, self.stop.clone()));
     }
 }
@@ -119,9 +123,13 @@ impl Keeper {
             tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
             return self.dismiss(socket, Code::M106);
         }
+        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+            Ok(pending) => pending,
+            Err(refused) => return self.dismiss(socket, self.site.refuse(refused, peer)),
+        };
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
-        let visit = Visit::new(&self.site, &self.worker, peer, local, pass);
+        let visit = Visit::new(&self.site, &self.worker, peer, local, (pass, pending));
         tokio::spawn(introduced(socket, visit, self.stop.clone()));
     }
 }
@@ -129,7 +137,7 @@ impl Keeper {
 /// Reads the PROXY header, and goes on with the client that it names.
 async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
     let introduced = tokio::select! {
-        introduced = proxied::introduce(&mut socket) => introduced,
+        introduced = proxied::introduce(&mut socket, visit.site.http.head_timeout) => introduced,
         () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
     };
     let (source, rest) = match introduced {

@@ -10,13 +10,10 @@ use tokio::{
 
 use super::proxy_protocol::{MAX_HEADER, Parsed, parse};
 
-/// The longest time for the header.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Why a connection is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Nobody {
-    #[error("no PROXY header came within 5 s")]
+    #[error("no PROXY header came in time")]
     Late,
     #[error("no PROXY header: {0}")]
     Bad(&'static str),
@@ -27,8 +24,9 @@ pub(super) enum Nobody {
 /// Reads the header: whose connection it is, and what was read behind it.
 pub(super) async fn introduce<S: AsyncRead + Unpin>(
     stream: &mut S,
+    patience: Duration,
 ) -> Result<(Option<SocketAddr>, BytesMut), Nobody> {
-    timeout(TIMEOUT, read(stream)).await.unwrap_or(Err(Nobody::Late))
+    timeout(patience, read(stream)).await.unwrap_or(Err(Nobody::Late))
 }
 
 async fn read<S: AsyncRead + Unpin>(
@@ -57,6 +55,7 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt as _;
 
+    const PATIENCE: Duration = Duration::from_secs(5);
     const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n";
 
     #[tokio::test]
@@ -64,7 +63,7 @@ mod tests {
         let (mut near, mut far) = tokio::io::duplex(1024);
         near.write_all(LINE).await.unwrap();
         near.write_all(b"GET / ").await.unwrap();
-        let (source, rest) = introduce(&mut far).await.unwrap();
+        let (source, rest) = introduce(&mut far, PATIENCE).await.unwrap();
         let mut stream = Rewind::new(far, rest);
         assert_eq!(source, Some("192.0.2.1:4711".parse().unwrap()));
         near.write_all(b"HTTP/1.1").await.unwrap();
@@ -81,18 +80,18 @@ mod tests {
             near.write_all(LINE).await.unwrap();
             near
         };
-        let (read, near) = tokio::join!(introduce(&mut far), write);
+        let (read, near) = tokio::join!(introduce(&mut far, PATIENCE), write);
         assert!(read.is_ok());
         drop(near);
-        let why = introduce(&mut &LINE[..20]).await.unwrap_err();
+        let why = introduce(&mut &LINE[..20], PATIENCE).await.unwrap_err();
         assert_eq!(why, Nobody::Cut);
-        let why = introduce(&mut &b"GET / HTTP/1.1\r\n\r\n"[..]).await.unwrap_err();
+        let why = introduce(&mut &b"GET / HTTP/1.1\r\n\r\n"[..], PATIENCE).await.unwrap_err();
         assert!(matches!(why, Nobody::Bad(_)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_header_for_ever() {
         let (_near, mut far) = tokio::io::duplex(1);
-        assert_eq!(introduce(&mut far).await.unwrap_err(), Nobody::Late);
+        assert_eq!(introduce(&mut far, PATIENCE).await.unwrap_err(), Nobody::Late);
     }
 }

@@ -43,23 +43,24 @@ async fn each_offence_has_its_code_and_nobody_else_notices() {
         .chain((0..20).map(|_| frame(0x00, b"x")))
         .flatten()
         .collect();
-    let offences: [(&str, Vec<u8>, u16); 11] = [
-        ("an unmasked frame", vec![0x81, 1, b'x'], 1002),
-        ("a reserved bit", frame(0xc1, b"x"), 1002),
-        ("a reserved opcode", frame(0x83, b"x"), 1002),
-        ("a long control frame", frame(0x89, &[0; 126]), 1002),
-        ("a continuation of nothing", frame(0x80, b"x"), 1002),
-        ("bytes that are no text", frame(0x81, &[0xff]), 1007),
-        ("a length of 2^63 - 1", huge.to_vec(), 1009),
-        ("a length with the top bit", top_bit.to_vec(), 1002),
-        ("a message over the limit", frame(0x82, &[0; 1_001]), 1009),
-        ("a flood of pings", flood, 1008),
-        ("a flood of fragments", fragments, 1008),
+    let offences: [(&str, Vec<u8>, u16, &str); 11] = [
+        ("an unmasked frame", vec![0x81, 1, b'x'], 1002, "M301"),
+        ("a reserved bit", frame(0xc1, b"x"), 1002, "M301"),
+        ("a reserved opcode", frame(0x83, b"x"), 1002, "M301"),
+        ("a long control frame", frame(0x89, &[0; 126]), 1002, "M301"),
+        ("a continuation of nothing", frame(0x80, b"x"), 1002, "M301"),
+        ("bytes that are no text", frame(0x81, &[0xff]), 1007, "M302"),
+        ("a length of 2^63 - 1", huge.to_vec(), 1009, "M506"),
+        ("a length with the top bit", top_bit.to_vec(), 1002, "M301"),
+        ("a message over the limit", frame(0x82, &[0; 1_001]), 1009, "M506"),
+        ("a flood of pings", flood, 1008, "M508"),
+        ("a flood of fragments", fragments, 1008, "M507"),
     ];
-    for (offence, bytes, code) in offences {
+    for (offence, bytes, code, named) in offences {
         let mut client = Client::connect(address, "/ws/by-itself");
         client.bytes(&bytes);
-        assert_eq!(client.closed().0, code, "{offence}");
+        let (closed, reason) = client.closed();
+        assert_eq!((closed, reason.split(' ').next()), (code, Some(named)), "{offence}: {reason}");
         bystander.text(offence);
         assert_eq!(bystander.next_text(), offence);
     }

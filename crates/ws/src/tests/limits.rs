@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::testing::{Pair, Split, frame, in_every_split};
-use crate::{Connection, Error, Kind, Limits, Role};
+use crate::{CloseCode, ClosedBy, Connection, Error, Kind, Limits, Role};
 
 fn small() -> Limits {
     Limits { max_message: 1000, max_fragments: 4, ..Limits::default() }
@@ -156,7 +156,7 @@ fn endless_timeouts_are_none() {
     let mut pair = Pair::with(Split::Whole, &limits, None);
     pair.inject_frames(Role::Server, &[(0x02, b"a")]);
     pair.deliver(Role::Server);
-    pair.close(Role::Client, crate::CloseCode::NORMAL, "");
+    pair.close(Role::Client, CloseCode::NORMAL, "");
     assert_eq!(pair.connection(Role::Server).poll_timeout(), None);
     assert_eq!(pair.connection(Role::Client).poll_timeout(), None);
 }
@@ -169,4 +169,26 @@ fn idle_connection_is_small() {
     pair.inject_frames(Role::Server, &[(0x01, b"a"), (0x89, b"b"), (0x80, b"c")]);
     pair.settle();
     assert_eq!(pair.connection(Role::Server).held(), 0);
+}
+
+#[test]
+fn the_reason_of_a_failure_can_be_put_in_other_words() {
+    in_every_split(|split| {
+        let mut pair = Pair::with(split, &small(), None);
+        pair.send(Role::Client, Kind::Binary, &[1; 1001]);
+        pair.set_blocked(Role::Server, true);
+        pair.deliver(Role::Server);
+        assert_eq!(pair.assert_ended(Role::Server).by, ClosedBy::Failure(Error::TooBig));
+        let words = "M506 ".to_owned() + &"가".repeat(60);
+        pair.connection(Role::Server).reword_close(CloseCode::TOO_BIG, &words);
+        pair.set_blocked(Role::Server, false);
+        pair.settle();
+        let closed = pair.assert_ended(Role::Client);
+        assert_eq!(closed.code, CloseCode::TOO_BIG);
+        // 123 bytes, less what of the last character does not fit.
+        assert_eq!(closed.reason, "M506 ".to_owned() + &"가".repeat(39));
+        // There is nothing to put in other words any more.
+        pair.connection(Role::Server).reword_close(CloseCode::TOO_BIG, "twice");
+        assert!(pair.take_sent(Role::Server).is_empty());
+    });
 }

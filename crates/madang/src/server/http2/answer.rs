@@ -26,9 +26,6 @@ use super::{
 use crate::codes::Code;
 use crate::drive::Newcomer;
 
-/// How long a peer may take nothing of a page that waits for it.
-const STALL: Duration = Duration::from_secs(30);
-
 /// Answers a request, and carries its WebSocket if it becomes one.
 pub(super) async fn answer(
     request: Request<RecvStream>,
@@ -45,13 +42,14 @@ pub(super) async fn answer(
         return websocket(&visit, &client, &found, &request, protocol, (from, respond)).await;
     }
     drop(from);
+    let stall = visit.site.http.stall_timeout;
     let is_head = request.method() == Method::HEAD;
     let response = if protocol.is_some() {
         plain(StatusCode::NOT_FOUND, format!("There is no WebSocket at {path}.\n"))
     } else {
         page(&visit, request).await
     };
-    send(response, respond, is_head).await;
+    send(response, respond, is_head, stall).await;
 }
 
 /// A request at a WebSocket's path. The stream becomes a client of the connection's worker, and
@@ -65,6 +63,7 @@ async fn websocket(
     (from, mut respond): (RecvStream, SendResponse<Bytes>),
 ) {
     let local = || visit.local;
+    let stall = visit.site.http.stall_timeout;
     let agreed = extended::check(request, protocol)
         .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
         .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
@@ -74,7 +73,7 @@ async fn websocket(
             log_refusal(client, request, &response);
             let wants_problem = wants_problem(request.headers());
             let response = if wants_problem { as_problem(*response) } else { *response };
-            return send(response, respond, false).await;
+            return send(response, respond, false, stall).await;
         }
     };
     let address = client.address.map(|address| address.ip());
@@ -82,14 +81,14 @@ async fn websocket(
         Ok(pass) => pass,
         Err(refused) => {
             let why = visit.site.refuse(refused, client.address);
-            return send(refusal(why), respond, false).await;
+            return send(refusal(why), respond, false, stall).await;
         }
     };
     let (near, far) = match pump::pair() {
         Ok(pair) => pair,
         Err(error) => {
             tracing::warn!(%error, "no sockets for a WebSocket's stream");
-            return send(refusal(Code::M501), respond, false).await;
+            return send(refusal(Code::M501), respond, false, stall).await;
         }
     };
     let newcomer = Newcomer {
@@ -101,7 +100,7 @@ async fn websocket(
     };
     // Only who is in the topics that it asked for is told that it is connected.
     let Some(place) = visit.worker.reserve(newcomer).await else {
-        return send(refusal(Code::M504), respond, false).await;
+        return send(refusal(Code::M504), respond, false, stall).await;
     };
     let mut response = agreed.response;
     finish(&mut response);
@@ -125,8 +124,13 @@ fn finish<B>(response: &mut Response<B>) {
     }
 }
 
-/// Sends an answer, body and all.
-async fn send(mut response: Response<Body>, mut respond: SendResponse<Bytes>, is_head: bool) {
+/// Sends an answer, body and all; a peer that takes nothing for `stall` is given up.
+async fn send(
+    mut response: Response<Body>,
+    mut respond: SendResponse<Bytes>,
+    is_head: bool,
+    stall: Duration,
+) {
     finish(&mut response);
     let (parts, body) = response.into_parts();
     let mut body = body.into_inner();
@@ -144,7 +148,7 @@ async fn send(mut response: Response<Body>, mut respond: SendResponse<Bytes>, is
     while let Some(frame) = body.frame().await {
         let sent = match frame {
             Ok(frame) => match frame.into_data() {
-                Ok(data) => send_all(&mut to, data).await,
+                Ok(data) => send_all(&mut to, data, stall).await,
                 Err(_) => continue,
             },
             Err(error) => Err(error.into()),
@@ -159,9 +163,13 @@ async fn send(mut response: Response<Body>, mut respond: SendResponse<Bytes>, is
     }
 }
 
-async fn send_all(to: &mut SendStream<Bytes>, mut data: Bytes) -> Result<(), pump::Broken> {
+async fn send_all(
+    to: &mut SendStream<Bytes>,
+    mut data: Bytes,
+    stall: Duration,
+) -> Result<(), pump::Broken> {
     while !data.is_empty() {
-        timeout(STALL, pump::push(to, &mut data)).await.unwrap_or(Err(pump::Broken::Stalled))?;
+        timeout(stall, pump::push(to, &mut data)).await.unwrap_or(Err(pump::Broken::Stalled))?;
     }
     Ok(())
 }

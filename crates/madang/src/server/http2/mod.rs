@@ -35,39 +35,12 @@ use crate::codes::Code;
 use super::{
     http::{Visit, stopped},
     rewind::Rewind,
-    seldom::Seldom,
 };
 use wire::{Calm, Wire};
-
-/// What a site allows connections of HTTP/2.
-#[derive(Debug)]
-pub(super) struct Limits {
-    /// Streams that one connection may have open at once.
-    pub(super) streams: u32,
-    /// When a flood was last noted in the log.
-    pub(super) noted: Seldom,
-}
-
-impl Limits {
-    /// RFC 9113 §6.5.2 recommends that this be no smaller than 100.
-    pub(super) const STREAMS: u32 = 128;
-}
 
 /// RFC 9113 §3.4: what every client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What a stream may send before it is read: of that, one that is not read holds no more.
-const STREAM_WINDOW: u32 = 64 * 1024;
-/// The same for all streams of a connection together.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What may wait in one stream for the connection to take it.
-const SEND_BUFFER: usize = 32 * 1024;
-/// Streams that were reset before they were looked at; more end the connection.
-const PENDING_RESETS: usize = 20;
-/// Streams that were reset because of errors of the peer; more end the connection.
-const ERROR_RESETS: usize = 256;
-/// A connection without a stream is closed after so long.
-const IDLE: Duration = Duration::from_mins(1);
 /// How often a connection is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -104,18 +77,17 @@ pub(super) async fn converse<S>(stream: Rewind<S>, visit: Visit, stop: watch::Re
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let streams = visit.site.http2.streams;
     let limits = visit.site.http;
-    let (wire, calm) = Wire::new(stream, streams);
+    let (wire, calm) = Wire::new(stream, &limits);
     let handshake = h2::server::Builder::new()
         .enable_connect_protocol()
-        .max_concurrent_streams(streams)
+        .max_concurrent_streams(limits.max_streams.max(1))
         .max_header_list_size(limits.max_head as u32)
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buffer_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(PENDING_RESETS)
-        .max_local_error_reset_streams(Some(ERROR_RESETS))
+        .initial_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_send_buffer_size(limits.send_buffer)
+        .max_pending_accept_reset_streams(limits.max_resets)
+        .max_local_error_reset_streams(Some(limits.max_error_resets))
         .handshake::<_, Bytes>(wire);
     let begun = Instant::now();
     match timeout(limits.head_timeout, handshake).await {
@@ -225,7 +197,7 @@ impl Keep {
                 }
                 () = streams.last_ended.notified() => {
                     if self.is_idle() {
-                        self.idle_until = Some(Instant::now() + IDLE);
+                        self.idle_until = Some(Instant::now() + self.visit.site.http.idle_timeout);
                     }
                 }
                 pong = pong(self.pings.as_mut()) => match pong {
@@ -243,6 +215,7 @@ impl Keep {
 
     fn begin_stream(&mut self) -> Serving {
         self.is_new = false;
+        self.visit.pending.settle();
         self.idle_until = None;
         self.streams.open.fetch_add(1, Ordering::Relaxed);
         Serving(Arc::clone(&self.streams))
@@ -255,7 +228,7 @@ impl Keep {
     fn next_deadline(&self) -> Instant {
         let ping = self.pings.as_ref().map(|pings| pings.next);
         let all = [self.idle_until, self.end_by, ping];
-        all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + IDLE)
+        all.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + PING_INTERVAL)
     }
 
     fn heard(&mut self) {
@@ -306,7 +279,7 @@ impl Keep {
     /// Notes, now and then, that a connection was ended that floods.
     fn log_flood(&self) {
         let peer = self.visit.peer.map(tracing::field::display);
-        if self.visit.site.http2.noted.is_due(Instant::now()) {
+        if self.visit.site.flooded.is_due(Instant::now()) {
             tracing::warn!(
                 code = Code::M505.counted(),
                 peer,

@@ -18,10 +18,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::PREFACE;
+use super::{super::http::HttpLimits, PREFACE};
 
-/// A second's share of frames that cost and carry nothing.
-const RATE: u32 = 100;
 /// How long a peer may take to read why its connection ended.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -55,12 +53,12 @@ impl Calm {
 
 impl<S> Wire<S> {
     /// A connection that is at its preface. Who may have many streams may also end many at once.
-    pub(super) fn new(stream: S, streams: u32) -> (Self, Calm) {
+    pub(super) fn new(stream: S, limits: &HttpLimits) -> (Self, Calm) {
         let calm = Calm::default();
         let wire = Self {
             stream,
             frames: Frames { skip: PREFACE.len(), head: [0; HEAD], have: 0 },
-            budget: Budget::new(streams.saturating_mul(2).max(256), Instant::now()),
+            budget: Budget::new(limits, Instant::now()),
             calm: calm.clone(),
             farewell: None,
         };
@@ -68,23 +66,26 @@ impl<S> Wire<S> {
     }
 }
 
-/// A bucket that fills at [`RATE`].
+/// A bucket that fills at [`HttpLimits::max_idle_frames`].
 #[derive(Debug)]
 struct Budget {
     left: u32,
     most: u32,
+    /// A second.
+    rate: u32,
     filled: Instant,
 }
 
 impl Budget {
-    fn new(most: u32, now: Instant) -> Self {
-        Self { left: most, most, filled: now }
+    fn new(limits: &HttpLimits, now: Instant) -> Self {
+        let most = limits.max_streams.saturating_mul(2).max(256);
+        Self { left: most, most, rate: limits.max_idle_frames, filled: now }
     }
 
     /// Takes out `count`; false when it is not there.
     fn spend(&mut self, count: u32, now: Instant) -> bool {
         let millis = now.saturating_duration_since(self.filled).as_millis();
-        let gained = u32::try_from(millis * u128::from(RATE) / 1_000).unwrap_or(u32::MAX);
+        let gained = u32::try_from(millis * u128::from(self.rate) / 1_000).unwrap_or(u32::MAX);
         if gained > 0 {
             self.filled = now;
             self.left = self.left.saturating_add(gained).min(self.most);
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn a_budget_is_spent_and_fills_again() {
         let start = Instant::now();
-        let mut budget = Budget::new(256, start);
+        let mut budget = Budget::new(&HttpLimits::default(), start);
         assert!(budget.spend(256, start));
         assert!(!budget.spend(1, start));
         assert!(!budget.spend(1, start + Duration::from_millis(9)));
@@ -276,7 +277,7 @@ mod tests {
     #[test]
     fn a_steady_peer_within_the_rate_never_runs_out() {
         let start = Instant::now();
-        let mut budget = Budget::new(256, start);
+        let mut budget = Budget::new(&HttpLimits::default(), start);
         for step in 0..10_000 {
             assert!(budget.spend(1, start + Duration::from_millis(step * 10)), "{step}");
         }

@@ -208,7 +208,8 @@ async fn websockets_that_come_and_are_reset_without_end_lose_their_connection() 
 
 #[tokio::test]
 async fn over_the_limit_of_streams_one_is_refused_and_the_others_go_on() {
-    let (address, _running) = start(Server::new().protocol(&PROTOCOL).max_streams(4));
+    let limits = madang::HttpLimits { max_streams: 4, ..Default::default() };
+    let (address, _running) = start(Server::new().protocol(&PROTOCOL).http_limits(limits));
     // The library would keep to the limit, so the frames are written by hand.
     let mut stream = connect(address);
     let open = |id: u32| {
