@@ -43,6 +43,10 @@ pub(crate) fn http2(project: &Project, log: &Log) -> Result<Outcome, String> {
     outcome(judge_http2(project, log, SAMPLE))
 }
 
+pub(crate) fn http2_all(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome(judge_http2(project, log, ALL))
+}
+
 fn judge_http2(project: &Project, log: &Log, cases: &str) -> Result<String, Stop> {
     need("nghttpx", &["nghttp2-proxy"], log)?;
     let port = free_port()?;

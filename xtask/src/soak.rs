@@ -22,6 +22,11 @@ const STEPS: &[Step] = &[
         run: autobahn::secure_server_all,
     },
     Step {
+        name: "autobahn-http2",
+        what: "every case of Autobahn through nghttpx, over HTTP/2",
+        run: autobahn::http2_all,
+    },
+    Step {
         name: "autobahn-client",
         what: "all of Autobahn against our client",
         run: autobahn::client_all,
@@ -36,6 +41,7 @@ const STEPS: &[Step] = &[
         what: "clients come and go for CHURN_MINUTES (default 60): memory stays flat",
         run: churn,
     },
+    Step { name: "miri", what: "the WebSocket core under Miri", run: miri },
     Step { name: "fuzz", what: "each fuzz target, FUZZ_MINUTES (default 5) each", run: fuzz },
     Step {
         name: "browser",
@@ -50,6 +56,24 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
 
 fn schedules(project: &Project, log: &Log) -> Result<Outcome, String> {
     checks::many_schedules(project, log, 100)
+}
+
+/// No byte that was never written leaves the core, and what is `unsafe` in it keeps its promises.
+fn miri(project: &Project, log: &Log) -> Result<Outcome, String> {
+    if output("cargo", &["+nightly", "miri", "--version"], &project.root).is_none() {
+        return Ok(Outcome::Skipped(
+            "needs `rustup component add miri rust-src --toolchain nightly`".into(),
+        ));
+    }
+    let tests = ["--", "closing", "close::", "mask::", "control", "sending", "limits"];
+    let mut miri = command(
+        "cargo",
+        &[&["+nightly", "miri", "test", "-p", "madang-ws", "--lib"][..], &tests].concat(),
+        &project.root,
+    );
+    miri.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "2");
+    run_logged(miri, log, Duration::from_hours(1))?;
+    Ok(Outcome::Passed("close frames, masks, control frames, sending, limits".into()))
 }
 
 fn fuzz(project: &Project, log: &Log) -> Result<Outcome, String> {
