@@ -17,7 +17,7 @@ mod stats;
 use crate::process::{Log, command, run as run_logged};
 use crate::project::Project;
 use crate::tools::{Stop, need};
-use cells::{Cell, Field};
+use cells::Cell;
 use measure::Generators;
 use options::{Mode, Options};
 use peers::{Peer, Peers};
@@ -39,10 +39,9 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
     if options.mode == Mode::Micro {
         return micro::run(&place, &log, options.write);
     }
-    let has = |field| options.cells.iter().any(|cell| cell.field == field);
     let wanted = if options.mode == Mode::Profile { &[String::new()][..] } else { &options.peers };
     let prepared = need("taskset", &["util-linux"], &log)
-        .and_then(|()| Generators::build(&place, &log, has(Field::Tls)))
+        .and_then(|()| Generators::build(&place, &log, &options.cells))
         .and_then(|generators| Ok((generators, Peers::build(&place, &log, wanted)?)));
     let (generators, peers) = match prepared {
         Ok(ready) => ready,
@@ -125,8 +124,13 @@ fn compare(
         }
         if options.write {
             // After each cell, so that a run that is broken off leaves what it has.
-            let report = report::markdown(place, options, peers, &measured);
-            page::write(&place.project, &report, &measured)?;
+            if options.section {
+                let section = report::events(place, options, peers, &measured);
+                page::write_events(&place.project, &section, &measured)?;
+            } else {
+                let report = report::markdown(place, options, peers, &measured);
+                page::write(&place.project, &report, &measured)?;
+            }
         }
     }
     println!("\n{}", report::markdown(place, options, peers, &measured));

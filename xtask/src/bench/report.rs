@@ -14,7 +14,9 @@ One line of `cargo xtask bench` made this page. The server under test runs on co
 load generator (`wsload`, one thread, raw epoll) on core 1, over loopback. A server is started anew for each
 run, and the servers take turns within each round. No compression, TCP_NODELAY, text frames. Cells whose
 names begin with `tls-` are over TLS (`bench/tlsload`; TLS 1.3, rustls and aws-lc on both ends, self-signed
-certificates on P-256, no session is resumed), all others are not.
+certificates on P-256, no session is resumed), all others are not. Cells whose names begin with `sse-` are
+Server-Sent Events (`bench/sseload`): one connection publishes by POST, pipelined, and a message is in flight
+until every reader has it.
 
 The unit is **messages per second of server CPU time** (user and system, the process's CPU clock): what one
 full core would carry. It moves less than messages a second when others use the machine. Given is the median
@@ -32,9 +34,29 @@ takes a part. Compression is in the micro-benchmarks only: `wsload` does not com
   tokio-tungstenite is \"batched\": it forwards what is ready and flushes once, and drains its broadcast channel
   and flushes once per wake-up. fastwebsockets and `ws` write each message by itself; that is what their interfaces do.
   *fastwebsockets-tls* is the same on tokio-rustls.
+- *axum-sse*, *better-sse*: there too. axum's `Sse` over a broadcast channel, where an event is made once and
+  cloned for each client; npm better-sse on express.
 - *uwebsockets*: where it appears, uWebSockets built outside this repository (g++ -O3 -march=native, no
   zlib, epoll, one thread): echo by `send`, fan-out by `publish` to a topic.
 ";
+
+/// The section of a run of Server-Sent Events alone.
+pub(super) fn events(
+    place: &Place,
+    options: &Options,
+    peers: &Peers,
+    measured: &Measured,
+) -> String {
+    let mut text = format!(
+        "## Server-Sent Events\n\nMeasured as the cells above, but by themselves (`cargo xtask bench --set sse`).\n\n\
+         ### Machine and versions of this section\n\n{}\n",
+        machine(place, options)
+    );
+    let tables = gates::table(&options.cells, measured) + &tables(options, peers, measured);
+    text.push_str(&tables.replace("## ", "### "));
+    text.push_str("Each run's line is in `bench/results/sse.jsonl`.\n");
+    text
+}
 
 /// The whole page.
 pub(super) fn markdown(
@@ -46,12 +68,17 @@ pub(super) fn markdown(
     let mut page =
         format!("# Results\n\n{METHOD}\n## Machine and versions\n\n{}\n", machine(place, options));
     page.push_str(&gates::table(&options.cells, measured));
-    for cell in &options.cells {
-        let names = peers.of(cell).iter().map(|peer| peer.name.as_str());
-        page.push_str(&table(cell, &names.collect::<Vec<_>>(), measured));
-    }
+    page.push_str(&tables(options, peers, measured));
     page.push_str("Each run's line is in `bench/results/latest.jsonl`.\n");
     page
+}
+
+fn tables(options: &Options, peers: &Peers, measured: &Measured) -> String {
+    let table_of = |cell| {
+        let names = peers.of(cell).iter().map(|peer| peer.name.as_str());
+        table(cell, &names.collect::<Vec<_>>(), measured)
+    };
+    options.cells.iter().map(table_of).collect()
 }
 
 fn table(cell: &Cell, names: &[&str], measured: &Measured) -> String {
@@ -112,13 +139,18 @@ fn machine(place: &Place, options: &Options) -> String {
     let load = load.split(' ').take(3).collect::<Vec<_>>().join(" ");
     let commit = ask("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
     let lock = fs::read_to_string(root.join("bench/peers/Cargo.lock")).unwrap_or_default();
-    let npm = fs::read_to_string(root.join("bench/peers/ws/package-lock.json")).unwrap_or_default();
-    let npm = npm.split_once("node_modules/ws\"").and_then(|(_, rest)| rest.split('"').nth(3));
+    let npm = |peer: &str, package: &str| {
+        let lock = root.join(format!("bench/peers/{peer}/package-lock.json"));
+        let lock = fs::read_to_string(lock).unwrap_or_default();
+        let found = lock.split_once(&format!("node_modules/{package}\""));
+        let version = found.and_then(|(_, rest)| rest.split('"').nth(3));
+        version.unwrap_or("unknown").to_owned()
+    };
     format!(
         "- {} (UTC), commit {commit}, {} rounds of {} s, {}\n\
          - {cores} × {model}, Linux {}, load averages at the end {load}\n\
          - {}; Node {}\n\
-         - tokio-tungstenite {}, fastwebsockets {}, tokio {}, ws {}\n",
+         - tokio-tungstenite {}, fastwebsockets {}, axum {}, tokio {}; ws {}, better-sse {}, express {}\n",
         ask("date", &["-u", "+%Y-%m-%d %H:%M"]),
         options.rounds,
         options.secs,
@@ -132,8 +164,11 @@ fn machine(place: &Place, options: &Options) -> String {
         ask("node", &["--version"]),
         locked(&lock, "tokio-tungstenite"),
         locked(&lock, "fastwebsockets"),
+        locked(&lock, "axum"),
         locked(&lock, "tokio"),
-        npm.unwrap_or("unknown"),
+        npm("ws", "ws"),
+        npm("better-sse", "better-sse"),
+        npm("better-sse", "express"),
     )
 }
 
