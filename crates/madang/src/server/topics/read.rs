@@ -15,10 +15,7 @@ use super::{Refused, Topics, json, refuse, wait::Bell};
 use crate::{
     codes::Code,
     hub::{HistoryPage, Hub, Published},
-    server::{
-        forwarded::Client,
-        http::{Body, Visit, stopped},
-    },
+    server::http::{Body, Visit, stopped},
 };
 
 /// The longest that a reader may wait.
@@ -82,7 +79,6 @@ pub(super) async fn messages(
     topics: &Topics,
     topic: Option<&Topic>,
     request: &Request<()>,
-    _client: &Client,
 ) -> Result<Response<Body>, Refused> {
     let last = request.headers().get("last-event-id").and_then(|last| last.to_str().ok());
     let opening = Opening {
