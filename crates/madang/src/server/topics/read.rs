@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use madang_proto::{
-    Cursor, Opening, Position, Topic, raw,
+    Cursor, Opening, Position, Topic,
     session::Present,
     topics::{self, Cursors, Message},
+    who,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -59,9 +60,9 @@ impl Wish {
                 _ => {}
             }
         }
-        let options = raw::Options::read(opening).map_err(|refusal| bad(&refusal.reason))?;
-        // A poll comes and goes; only who names himself is somebody who stays.
-        let who = options.session.map(|key| Present { user: options.name, key: Some(key) });
+        let who = who::read(opening).map_err(|refusal| bad(&refusal.reason))?;
+        // A poll comes and goes; only who has a key is somebody who stays.
+        let who = who.key.is_some().then_some(who);
         Ok(Self { cursors, limit: limit.min(MAX_LIMIT), wait: wait.min(MAX_WAIT), who })
     }
 }
