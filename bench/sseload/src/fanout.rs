@@ -20,7 +20,7 @@ use crate::{
 /// The publisher's token; clients have their indices.
 const PUBLISHER: u64 = u64::MAX;
 /// How long may pass without anything before what lacks is given up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a wait for the sockets is at most, so that the time is seen.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 

@@ -116,8 +116,9 @@ usage: cargo xtask bench [OPTIONS]
   --profile CELL,… madang alone: system calls and allocations for each message
 
 PEER_<NAME>=command adds a server; {{port}} in it is replaced. It echoes at / and sends to everybody
-at /ws/bench (in cells of Server-Sent Events it is not asked); PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths. The gates ask for
-PEER_UWEBSOCKETS, built with -O3 -march=native: use --native with it.
+at /ws/bench; PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths. It has no part in cells that
+begin with tls- or sse-. The gates ask for PEER_UWEBSOCKETS, built with -O3 -march=native: use
+--native with it.
 "
     );
     for cell in all() {
