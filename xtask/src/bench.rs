@@ -97,6 +97,10 @@ fn compare(
     let (mut done, mut failed) = (0, 0);
     let began = Instant::now();
     let mut measured = Measured::new();
+    let report = |measured: &Measured| {
+        let make = if options.section { report::events } else { report::markdown };
+        make(place, options, peers, measured)
+    };
     for cell in &options.cells {
         for round in 1..=cell.rounds.min(options.rounds) {
             for peer in in_turn(peers.of(cell), round) {
@@ -124,16 +128,11 @@ fn compare(
         }
         if options.write {
             // After each cell, so that a run that is broken off leaves what it has.
-            if options.section {
-                let section = report::events(place, options, peers, &measured);
-                page::write_events(&place.project, &section, &measured)?;
-            } else {
-                let report = report::markdown(place, options, peers, &measured);
-                page::write(&place.project, &report, &measured)?;
-            }
+            let write = if options.section { page::write_events } else { page::write };
+            write(&place.project, &report(&measured), &measured)?;
         }
     }
-    println!("\n{}", report::markdown(place, options, peers, &measured));
+    println!("\n{}", report(&measured));
     if failed > 0 {
         println!("{failed} of {total} runs failed; see {}", log.path.display());
     }

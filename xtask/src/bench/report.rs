@@ -14,9 +14,7 @@ One line of `cargo xtask bench` made this page. The server under test runs on co
 load generator (`wsload`, one thread, raw epoll) on core 1, over loopback. A server is started anew for each
 run, and the servers take turns within each round. No compression, TCP_NODELAY, text frames. Cells whose
 names begin with `tls-` are over TLS (`bench/tlsload`; TLS 1.3, rustls and aws-lc on both ends, self-signed
-certificates on P-256, no session is resumed), all others are not. Cells whose names begin with `sse-` are
-Server-Sent Events (`bench/sseload`): one connection publishes by POST, pipelined, and a message is in flight
-until every reader has it.
+certificates on P-256, no session is resumed), all others are not.
 
 The unit is **messages per second of server CPU time** (user and system, the process's CPU clock): what one
 full core would carry. It moves less than messages a second when others use the machine. Given is the median
@@ -34,10 +32,20 @@ takes a part. Compression is in the micro-benchmarks only: `wsload` does not com
   tokio-tungstenite is \"batched\": it forwards what is ready and flushes once, and drains its broadcast channel
   and flushes once per wake-up. fastwebsockets and `ws` write each message by itself; that is what their interfaces do.
   *fastwebsockets-tls* is the same on tokio-rustls.
-- *axum-sse*, *better-sse*: there too. axum's `Sse` over a broadcast channel, where an event is made once and
-  cloned for each client; npm better-sse on express.
 - *uwebsockets*: where it appears, uWebSockets built outside this repository (g++ -O3 -march=native, no
   zlib, epoll, one thread): echo by `send`, fan-out by `publish` to a topic.
+";
+
+/// What the cells `sse-` are.
+const EVENTS: &str = "\
+Cells whose names begin with `sse-` are Server-Sent Events (`bench/sseload`, one thread, raw epoll): one more
+connection publishes by POST, its requests pipelined (RFC 9112 §9.3.2), and a message is in flight until every
+reader has it. The cost of the requests is in the figures.
+
+- *madang*: `madang serve --workers 1 --log off`, `POST /topics/bench` and `GET /topics/bench/sse`.
+- *axum-sse*, *better-sse*: the programs in `bench/peers`. axum's `Sse` over a broadcast channel of tokio, on one
+  thread; an event is made once and cloned for each reader, and hyper writes at once what is ready. npm
+  better-sse on express, which makes each event anew for each reader.
 ";
 
 /// The section of a run of Server-Sent Events alone.
@@ -48,8 +56,8 @@ pub(super) fn events(
     measured: &Measured,
 ) -> String {
     let mut text = format!(
-        "## Server-Sent Events\n\nMeasured as the cells above, but by themselves (`cargo xtask bench --set sse`).\n\n\
-         ### Machine and versions of this section\n\n{}\n",
+        "## Server-Sent Events\n\nMeasured by themselves (`cargo xtask bench --set sse`), otherwise as the cells above. \
+         {EVENTS}\n### Machine and versions of this section\n\n{}\n",
         machine(place, options)
     );
     let tables = gates::table(&options.cells, measured) + &tables(options, peers, measured);
@@ -65,8 +73,10 @@ pub(super) fn markdown(
     peers: &Peers,
     measured: &Measured,
 ) -> String {
-    let mut page =
-        format!("# Results\n\n{METHOD}\n## Machine and versions\n\n{}\n", machine(place, options));
+    let mut page = format!(
+        "# Results\n\n{METHOD}\n{EVENTS}\n## Machine and versions\n\n{}\n",
+        machine(place, options)
+    );
     page.push_str(&gates::table(&options.cells, measured));
     page.push_str(&tables(options, peers, measured));
     page.push_str("Each run's line is in `bench/results/latest.jsonl`.\n");
