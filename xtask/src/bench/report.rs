@@ -56,7 +56,7 @@ pub(super) fn events(
     measured: &Measured,
 ) -> String {
     let mut text = format!(
-        "## Server-Sent Events\n\nMeasured by themselves (`cargo xtask bench --set sse`), otherwise as the cells above. \
+        "## Server-Sent Events\n\nMeasured by themselves (`cargo xtask bench --set sse`), otherwise as the cells above.\n\
          {EVENTS}\n### Machine and versions of this section\n\n{}\n",
         machine(place, options)
     );
