@@ -46,16 +46,12 @@ impl Wish {
         for (name, value) in opening.query_pairs() {
             match &*name {
                 "limit" => {
-                    limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| *limit > 0)
-                        .ok_or_else(|| bad("limit is a number from 1 to 1,000"))?;
+                    limit = count(&value)
+                        .ok_or_else(|| bad("limit is a whole number from 1 to 1,000"))?;
                 }
                 "wait" => {
-                    let seconds =
-                        value.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-                    wait = seconds.ok_or_else(|| bad("wait is a number of seconds, up to 60"))?;
+                    wait = seconds(&value)
+                        .ok_or_else(|| bad("wait is a number of seconds, up to 60"))?;
                 }
                 _ => {}
             }
@@ -63,8 +59,23 @@ impl Wish {
         let who = who::read(opening).map_err(|refusal| bad(&refusal.reason))?;
         // A poll comes and goes; only who has a key is somebody who stays.
         let who = who.key.is_some().then_some(who);
-        Ok(Self { cursors, limit: limit.min(MAX_LIMIT), wait: wait.min(MAX_WAIT), who })
+        Ok(Self { cursors, limit, wait, who })
     }
+}
+
+/// A number of messages. However many are asked for, there are no more than the limit.
+fn count(text: &str) -> Option<usize> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count = text.parse().unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
+    (count > 0).then_some(count)
+}
+
+/// A time to wait. However long is asked for, it is no longer than the limit.
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok().filter(|seconds| *seconds >= 0.0)?;
+    Duration::try_from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64())).ok()
 }
 
 /// What a reader has not had yet.
@@ -191,4 +202,45 @@ pub(super) fn presence(topics: &Topics, topic: &Topic) -> Response<Body> {
         .collect();
     let body = serde_json::json!({ "count": present.len(), "users": users });
     json(format!("{body}\n").into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_limit_is_the_limit() {
+        for (text, read) in [
+            ("1", Some(1)),
+            ("1000", Some(1000)),
+            ("1001", Some(1000)),
+            ("99999999999999999999999", Some(1000)),
+            ("0", None),
+            ("00", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn longer_than_the_limit_is_the_limit() {
+        let ms = |ms| Some(Duration::from_millis(ms));
+        for (text, read) in [
+            ("0", ms(0)),
+            ("0.25", ms(250)),
+            ("60", ms(60_000)),
+            ("61", ms(60_000)),
+            ("1e300", ms(60_000)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(seconds(text), read, "{text}");
+        }
+    }
 }
