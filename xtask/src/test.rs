@@ -2,7 +2,7 @@
 
 use crate::project::Project;
 use crate::steps::{self, Step};
-use crate::{autobahn, checks, deny, foreign, layering};
+use crate::{autobahn, checks, deny, foreign, layering, openapi};
 
 /// Quick ones first. Each name may be given to `--only` and `--skip`.
 const STEPS: &[Step] = &[
@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
         what: "Python websockets, as client and as server",
         run: foreign::websockets_py,
     },
+    Step { name: "openapi", what: "the HTTP doors as /openapi.json says", run: openapi::step },
     Step { name: "browser", what: "the chat page in Chromium", run: foreign::browser },
 ];
 

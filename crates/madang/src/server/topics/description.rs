@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: what the doors over HTTP take and answer, for programs (OpenAPI 3.1).
+//! `GET /openapi.json`: what the doors over HTTP take and answer, for programs.
 
 use bytes::Bytes;
 use http::Response;
