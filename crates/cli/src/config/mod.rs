@@ -98,11 +98,9 @@ impl Settings {
                 // Others may use the same beginning: Kubernetes describes a service of this name
                 // with MADANG_SERVICE_HOST and the like. Only a likely slip is refused.
                 let bare = |name: &str| name["MADANG_".len()..].to_owned();
-                let is_for_others =
-                    ["MADANG_CONFIG", crate::client::VARIABLE].contains(&name.as_str());
                 let names: Vec<String> = known.iter().map(|name| bare(name)).collect();
                 let near = nearest(&bare(name), names.iter().map(String::as_str));
-                if let Some(near) = near.filter(|_| !is_for_others) {
+                if let Some(near) = near.filter(|_| name != "MADANG_CONFIG") {
                     problems.push(format!(
                         "{name}: there is no such variable; do you mean MADANG_{near}?"
                     ));
