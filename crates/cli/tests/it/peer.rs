@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
     os::fd::OwnedFd,
     process::{Child, ChildStdout, Stdio},
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
     time::Duration,
 };
 
@@ -136,6 +137,20 @@ impl<S: Read + Write> Client<S> {
 pub(super) struct Program {
     child: Child,
     out: Option<BufReader<ChildStdout>>,
+    _watch: Sender<()>,
+}
+
+/// Ends a program that hangs, so that its test fails; until the sender is dropped.
+fn watch(child: &Child) -> Sender<()> {
+    let (sender, dropped) = channel();
+    let id = Pid::from_child(child);
+    std::thread::spawn(move || {
+        if dropped.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+            // It may just have ended.
+            let _ = kill_process(id, Signal::KILL);
+        }
+    });
+    sender
 }
 
 impl Program {
@@ -148,7 +163,8 @@ impl Program {
             .spawn()
             .unwrap();
         let out = child.stdout.take().map(BufReader::new);
-        Self { child, out }
+        let watch = watch(&child);
+        Self { child, out, _watch: watch }
     }
 
     /// Gives it all of its standard input.
