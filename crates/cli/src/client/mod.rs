@@ -80,6 +80,9 @@ pub(crate) enum HttpError {
     /// What was answered is nothing that Madang says.
     #[error("{0}; is --url that of a Madang server?")]
     Stranger(String),
+    /// The server says in the stream why nothing follows.
+    #[error("the server ended the stream: {0}")]
+    Ended(String),
     /// A line without an end.
     #[error("the server sent a line of more than {} MiB", MAX_LINE >> 20)]
     LongLine,

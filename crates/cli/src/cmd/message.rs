@@ -20,6 +20,7 @@ pub(super) struct Message<'a> {
     data: Option<&'a RawValue>,
     encoding: Option<String>,
     gap: Option<bool>,
+    reason: Option<String>,
 }
 
 impl<'a> Message<'a> {
@@ -39,6 +40,13 @@ impl<'a> Message<'a> {
     /// Whether something was lost before this line. A message may be called `gap`, too.
     pub(super) fn is_gap(&self) -> bool {
         self.gap == Some(true) && self.event.as_deref() == Some("gap")
+    }
+
+    /// Why nothing follows this line. Messages have a topic, whatever their event is called.
+    pub(super) fn refusal(&self) -> Option<Cow<'_, str>> {
+        let is_one = self.topic.is_none() && self.event.as_deref() == Some("refused");
+        let reason = self.reason.as_deref().filter(|_| is_one)?;
+        Some(escaped(reason, Keep::None))
     }
 
     /// The topic, safe to be shown.
@@ -146,6 +154,9 @@ mod tests {
         assert!(read(r#"{"event":"gap","gap":true}"#).unwrap().is_gap());
         // A message that somebody calls so is none.
         assert!(!read(r#"{"event":"gap","data":{"gap":true}}"#).unwrap().is_gap());
+        let refusal = |line| read(line).unwrap().refusal().map(Cow::into_owned);
+        assert_eq!(refusal(r#"{"event":"refused","reason":"full"}"#).as_deref(), Some("full"));
+        assert_eq!(refusal(r#"{"topic":"t","event":"refused","reason":"full"}"#), None);
         for bad in ["", "[]", "null", "{", "{}x", "\"a\"", r#"{"id":1}"#] {
             assert!(read(bad).is_none(), "{bad}");
         }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -167,7 +167,12 @@ impl Follower {
 
     async fn follow(&mut self) -> Result<(), Failure> {
         loop {
-            let (why, least) = match self.stream().await {
+            let began = Instant::now();
+            let ended = self.stream().await;
+            if began.elapsed() > Pauses::MOST {
+                self.pauses.reset();
+            }
+            let (why, least) = match ended {
                 Ok(End::Done) => return Ok(()),
                 Ok(End::Closed) if !self.reconnects => return Ok(()),
                 Ok(End::Closed) => ("the server ended the stream".to_owned(), None),
@@ -211,7 +216,6 @@ impl Follower {
                 }
             };
             let Ok(chunk) = frame.into_data() else { continue };
-            self.pauses.reset();
             lines.push(&chunk);
             while let Some(line) = lines.next_line()? {
                 if self.take(&line)? == End::Done {
@@ -251,6 +255,10 @@ impl Follower {
             let start = escaped(&start, Keep::None).into_owned();
             HttpError::Stranger(format!("the server sent a line that is no message: {start}"))
         })?;
+        if let Some(reason) = message.refusal() {
+            return Err(HttpError::Ended(reason.into_owned()).into());
+        }
+        self.pauses.reset();
         let is_gap = message.is_gap();
         if is_gap {
             let topic = message.topic();
@@ -333,7 +341,7 @@ impl Pauses {
     const FIRST: Duration = Duration::from_millis(250);
     const MOST: Duration = Duration::from_secs(30);
 
-    /// Something came: the next cut is a new one.
+    /// The server does its work: the next cut is a new one.
     fn reset(&mut self) {
         self.tried = 0;
     }

@@ -145,7 +145,7 @@ fn watch(child: &Child) -> Sender<()> {
     let (sender, dropped) = channel();
     let id = Pid::from_child(child);
     std::thread::spawn(move || {
-        if dropped.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
+        if dropped.recv_timeout(Duration::from_mins(1)) == Err(RecvTimeoutError::Timeout) {
             // It may just have ended.
             let _ = kill_process(id, Signal::KILL);
         }

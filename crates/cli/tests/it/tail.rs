@@ -5,7 +5,7 @@ use std::{io::Write as _, net::TcpStream, os::fd::OwnedFd, process::Stdio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::{
-    madang,
+    Serving, madang,
     peer::{Client, Peer, Program, Request, STREAM, taken},
     run,
 };
@@ -124,6 +124,42 @@ fn a_refusal_ends_it_and_a_server_in_trouble_is_asked_again() {
     let (code, output, errors) = program.end();
     assert_eq!((code, output.as_str()), (Some(0), "one\n"), "{errors}");
     assert!(errors.contains("M504: going."), "{errors}");
+}
+
+#[test]
+fn a_refusal_in_the_stream_is_told_and_asked_again() {
+    let peer = Peer::new();
+    let program = peer.program(&["tail", "t", "--limit", "1", "--json"]);
+    let (mut client, _) = streaming(&peer);
+    client.chunk("\n{\"event\":\"refused\",\"reason\":\"too many topics\"}\n");
+    let (mut client, _) = streaming(&peer);
+    client.chunk(FIRST);
+    let (code, output, errors) = program.end();
+    assert_eq!((code, output.as_str()), (Some(0), FIRST));
+    assert!(errors.contains("ended the stream: too many topics; trying again"), "{errors}");
+}
+
+#[test]
+fn what_is_published_is_tailed() {
+    let serving = Serving::local(&[]);
+    let url = format!("http://{}", serving.address());
+    let with = |arguments: &[&str]| Program::start(&[arguments, &["--url", &url]].concat());
+    let (code, ids, errors) =
+        with(&["publish", "부엌/a", "--lines", "--event", "x y"]).input(b"one\n\n").end();
+    assert_eq!((code, ids.lines().count()), (Some(0), 2), "{errors}");
+    let first = ids.lines().next().unwrap();
+    let id = with(&["publish", "부엌/a", "{\"n\": 1.50}", "--json"]).end().1;
+    let (code, output, errors) =
+        with(&["tail", "부엌/a", "--since", "earliest", "--limit", "3"]).end();
+    let shown = "[부엌/a x y] one\n[부엌/a x y] \n{\"n\":1.50}\n";
+    assert_eq!((code, output.as_str()), (Some(0), shown), "{errors}");
+    let (_, output, errors) =
+        with(&["tail", "부엌/a", "--since", first, "--limit", "2", "--json"]).end();
+    assert_eq!(errors, "");
+    assert!(output.lines().last().unwrap().contains(id.trim()), "{output}");
+    let (code, _, errors) = with(&["publish", "b", "x", "--event", "a\nb"]).end();
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("400 Bad Request: M304: "), "{errors}");
 }
 
 #[test]
