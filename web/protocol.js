@@ -15,15 +15,20 @@ export const NAME_LIMIT = 32;
 
 /** A text frame from the server: a message, a presence event, a gap, or something unknown. */
 export function parseText(text) {
-  let json;
   try {
-    json = JSON.parse(text);
+    return readFrame(JSON.parse(text));
   } catch {
     return { kind: "unknown" };
   }
+}
+
+/** The same of a JSON value, as the HTTP doors give it: there a binary body is base64, and says so. */
+export function readFrame(json) {
   if (!isRecord(json)) return { kind: "unknown" };
   if (Object.hasOwn(json, "data")) {
-    return { kind: "message", ...head(json), data: json.data, bytes: null };
+    if (own(json, "encoding") !== "base64") return { kind: "message", ...head(json), data: json.data, bytes: null };
+    const bytes = fromBase64(json.data);
+    return bytes === null ? { kind: "unknown" } : { kind: "message", ...head(json), data: null, bytes };
   }
   const { id, event, user } = head(json);
   if (event === "gap") return { kind: "gap", id };
@@ -57,6 +62,24 @@ export function parseBinary(buffer) {
   return { kind: "message", ...head(json), data: null, bytes: new Uint8Array(buffer, 4 + length) };
 }
 
+/** What `/messages` answers: `{frames, next, gap}`, or null when it is no such answer. */
+export function readPage(json) {
+  if (!isRecord(json)) return null;
+  const [messages, next] = [own(json, "messages"), own(json, "next")];
+  if (!Array.isArray(messages) || typeof next !== "string") return null;
+  return { frames: messages.map(readFrame), next, gap: own(json, "gap") === true };
+}
+
+/** The bytes of standard base64, or null. */
+export function fromBase64(text) {
+  if (typeof text !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
+  try {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
 /** The frame that says `text` in the name of `name`: plain words, so that bare clients read it too. */
 export function encodeText(name, text) {
   return wellFormed(`${name}: ${text}`);
@@ -85,6 +108,13 @@ export function socketUrl(base, { room, name, session, cursor }) {
     `since=${encodeURIComponent(cursor)}`,
   ];
   return `${base}/ws/${encodeURIComponent(room)}?${query.join("&")}`;
+}
+
+/** The address of a topic's door over HTTP, `what` being `messages`, `stream`, `sse` or `presence`, or of the topic. */
+export function topicUrl(base, room, what = "", query = {}) {
+  const path = `${base}/topics/${encodeURIComponent(room)}${what === "" ? "" : `/${what}`}`;
+  const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return pairs.length === 0 ? path : `${path}?${pairs.join("&")}`;
 }
 
 /** A nickname without what would break `nick: text`: no control characters, no colon, bounded. */
