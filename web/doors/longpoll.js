@@ -3,6 +3,8 @@
 import { httpDoor } from "./http.js";
 
 const WAIT = 25; // seconds
+const AT_LEAST = 1_000;
+const PAUSE = 2_000;
 const ANSWER_WITHIN = (WAIT + 15) * 1000;
 
 export const longpoll = httpDoor({
@@ -10,9 +12,14 @@ export const longpoll = httpDoor({
   labels: { en: "Long poll + POST", ko: "롱 폴링 + POST" },
   async live(link, since) {
     link.through();
+    const { clock } = link.world;
     let cursor = since;
     while (!link.signal.aborted) {
-      ({ next: cursor } = await link.within(ANSWER_WITHIN, link.page(cursor, WAIT)));
+      const asked = clock.now();
+      const { next } = await link.within(ANSWER_WITHIN, link.page(cursor, WAIT));
+      // Somebody between does not let us wait; asked on without a breath, the server would have no rest.
+      if (next === cursor && clock.now() - asked < AT_LEAST) await link.pause(PAUSE);
+      cursor = next;
     }
   },
 });
