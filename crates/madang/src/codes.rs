@@ -115,6 +115,9 @@ codes! {
     M213 Some(400), None; "the door cannot be opened like this";
         "The topic or the query of the address is not as the door wants it; the answer says what.";
         "Correct the address."
+    M214 Some(405), None; "the path does not take this method";
+        "Topics are read with GET and published to with POST.";
+        "See the answer's Allow."
     // Protocols.
     M301 None, Some(1002); "a frame is against RFC 6455";
         "A reserved bit or opcode, a frame that is not masked, a control frame that is too long or in pieces, or a length that is not written in the shortest form. Often another program speaks on the connection.";
@@ -122,6 +125,15 @@ codes! {
     M302 None, Some(1007); "a text is no UTF-8, or compressed data is broken";
         "Text frames are UTF-8.";
         "Send bytes as a binary frame."
+    M303 Some(400), None; "a body is not what its Content-Type says";
+        "It is no JSON, no UTF-8, or a line of a batch is neither.";
+        "Correct the body or its Content-Type."
+    M304 Some(400), None; "an event's name or a message's own header cannot be carried";
+        "It is too long, or has a character that would begin a new line somewhere.";
+        "Shorten it, or put it into the body."
+    M305 Some(422), None; "the Idempotency-Key cannot be used";
+        "It was used for another message within five minutes, or is empty or too long.";
+        "Take a new key for each message, such as a UUID."
     // Permission.
     M401 Some(403), None; "the page of another origin may not connect";
         "The request's Origin is neither the server's own nor among the allowed ones. Without this rule every page on the web could act for whoever looks at it.";
@@ -142,7 +154,7 @@ codes! {
     M505 None, None; "an HTTP/2 connection floods";
         "It opened and reset streams, or sent frames that cost work and carry nothing, faster than any client needs.";
         "See what the client does; the connection was ended with ENHANCE_YOUR_CALM."
-    M506 None, Some(1009); "a message is too big";
+    M506 Some(413), Some(1009); "a message is too big";
         "The limit is --max-message, before and after decompression.";
         "Send less at once, or raise the limit."
     M507 None, Some(1008); "a message has too many fragments";
@@ -151,12 +163,15 @@ codes! {
     M508 None, Some(1008); "too many control frames";
         "The limit is --max-control-rate a second.";
         "Ping less often."
-    M509 None, Some(1008); "a message was not finished in time";
+    M509 Some(408), Some(1008); "a message was not finished in time";
         "The time from the first fragment to the last is --message-timeout.";
         "Begin a message when there is something to send."
     M510 Some(503), None; "too many connections have begun to ask for something";
         "The limit is --max-pending: requests, TLS handshakes and PROXY headers that began and are not whole, most likely because somebody sends them slowly on purpose.";
         "Try again later; see who it is, and limit them with --max-connections-per-address, or shorten --head-timeout."
+    M511 Some(503), None; "there are too many topics";
+        "Topics come to be by their first use, and stay for as long as somebody is in them or they hold messages.";
+        "Use fewer, or let their history end sooner with --history-age."
 }
 
 static COUNTS: [AtomicU64; TABLE.len()] = [const { AtomicU64::new(0) }; TABLE.len()];

@@ -7,16 +7,19 @@
 //!
 //! Adding a protocol is a folder that exports a [`Protocol`], and one line in [`PROTOCOLS`].
 
+mod json;
 pub mod protocol;
 pub mod publication;
 pub mod raw;
 pub mod session;
 pub mod topic;
+pub mod topics;
 
-pub use protocol::{Mount, Opening, Protocol, Rendered};
+pub use protocol::{Carrier, Mount, Opening, Protocol, Rendered};
 pub use publication::{Body, Position, Presence, PresenceChange, Publication};
 pub use session::{Form, Input, Intent, Kind, Out, Session, Token};
 pub use topic::{Cursor, Topic};
 
 /// Every protocol, in the order in which mounts are tried. Routing, help and metrics derive from it.
-pub static PROTOCOLS: &[&Protocol] = &[&raw::PROTOCOL];
+pub static PROTOCOLS: &[&Protocol] =
+    &[&raw::PROTOCOL, &topics::sse::PROTOCOL, &topics::stream::PROTOCOL];

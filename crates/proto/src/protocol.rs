@@ -10,6 +10,8 @@ use crate::{Form, Kind, PresenceChange, Publication, Session, session::Refusal};
 pub struct Protocol {
     /// Its name in logs, metrics and presence.
     pub name: &'static str,
+    /// What carries it to its clients.
+    pub carrier: Carrier,
     /// The WebSocket subprotocols that belong to it.
     pub subprotocols: &'static [&'static str],
     /// The paths at which it is found.
@@ -22,6 +24,17 @@ pub struct Protocol {
     pub render_presence: fn(Form, &PresenceChange) -> Rendered,
 }
 
+/// What carries a protocol's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Carrier {
+    /// A WebSocket, both ways.
+    WebSocket,
+    /// The body of an answer to GET that does not end, of this media type. What the session sends is
+    /// appended to it as it is; the client says nothing.
+    Stream(&'static str),
+}
+
 /// A path that a protocol answers at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mount {
@@ -29,17 +42,21 @@ pub struct Mount {
     pub path: &'static str,
     /// The path is followed by one percent-encoded segment, the topic's name.
     pub segment: bool,
+    /// What follows the segment, such as `/sse`; may be empty.
+    pub tail: &'static str,
     /// What it is for, in the server's greeting and help.
     pub about: &'static str,
 }
 
 /// What is known when a client asks to come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Opening<'a> {
     /// The last segment of the path, percent-decoded, where the mount has one.
     pub segment: Option<&'a str>,
     /// The query string, without the question mark.
     pub query: &'a str,
+    /// The header `Last-Event-ID`: where the client was cut (HTML, §9.2.4).
+    pub last_event_id: Option<&'a str>,
 }
 
 impl<'a> Opening<'a> {

@@ -6,7 +6,7 @@
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
-use crate::{Body, Cursor, Position, Presence, Topic};
+use crate::{Body, Cursor, Position, Presence, Publication, Topic};
 
 /// A protocol's state for one client.
 pub trait Session: Send {
@@ -34,6 +34,8 @@ pub enum Input<'a> {
     /// What the topic held after the subscription's cursor has been handed to the client; what
     /// follows is new.
     CaughtUp(Token, Arrival),
+    /// A publication of a topic that was joined with [`Form::EACH`].
+    Delivery(&'a Publication),
     /// The instant of [`Session::poll_timeout`] has come.
     Timeout,
     /// The carrier is gone; nothing can be sent any more. Always last, and once.
@@ -61,6 +63,8 @@ pub enum Outcome {
     Joined {
         /// Where the topic stood.
         at: Position,
+        /// The cursor that what follows continues from: who resumes there gets all of it again.
+        after: Position,
         /// Something between the cursor and what is held has been lost.
         gap: bool,
     },
@@ -98,6 +102,12 @@ pub enum Kind {
 /// How a subscriber wants publications rendered; its meaning belongs to the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Form(pub u8);
+
+impl Form {
+    /// Nothing is rendered: each publication is handed to the session as [`Input::Delivery`]. For
+    /// sessions whose messages are not the same for all; it costs each of them what the others share.
+    pub const EACH: Self = Self(u8::MAX);
+}
 
 /// What a session wants done, in order.
 #[derive(Debug)]

@@ -40,7 +40,7 @@ impl<'b> Input<'b> {
     }
 
     /// Drops what is left.
-    pub(crate) fn discard(&mut self) {
+    pub fn discard(&mut self) {
         self.bytes = &mut [];
     }
 

@@ -155,6 +155,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             max_resets: settings.size("http.max_resets"),
             max_error_resets: settings.size("http.max_error_resets"),
             max_idle_frames: settings.count("http.max_idle_frames"),
+            max_idempotency_keys: settings.size("http.max_idempotency_keys"),
             idle_timeout: settings.seconds("http.idle_timeout"),
             stall_timeout: settings.seconds("http.stall_timeout"),
         })
@@ -170,6 +171,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
     for protocol in PROTOCOLS {
         server = server.protocol(protocol);
     }
+    server = server.topics();
     for (path, kind, bytes) in PAGES {
         server = server.page(path, kind, bytes);
     }

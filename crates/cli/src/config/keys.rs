@@ -111,6 +111,8 @@ pub(crate) const KEYS: &[Key] = &[
         "Most streams of HTTP/2 that are reset for the peer's errors; more end the connection."),
     Key::new("http.max_idle_frames", "max-idle-frames", COUNT, "100",
         "Most frames of HTTP/2 a second that cost work and carry nothing; more end the connection."),
+    Key::new("http.max_idempotency_keys", "max-idempotency-keys", COUNT, "10000",
+        "Most posts with an Idempotency-Key whose answers are kept, for five minutes each."),
     Key::new("http.idle_timeout", "idle-timeout", Kind::Seconds(1), "60",
         "Seconds that a connection of HTTP/2 may have no stream."),
     Key::new("http.stall_timeout", "stall-timeout", Kind::Seconds(1), "30",

@@ -3,11 +3,11 @@
 use std::os::fd::OwnedFd;
 
 use madang_proto::Session;
-use madang_ws::Connection;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{
+    carrier::Carrier,
     doorstep::Guest,
     mail::{ClientId, Pass},
     outbox::Outbox,
@@ -53,6 +53,8 @@ impl Flags {
     pub(super) const DOORSTEP: u16 = 1 << 10;
     /// There is TLS over its socket.
     pub(super) const TLS: u16 = 1 << 11;
+    /// It is a body of HTTP, whose client says nothing.
+    pub(super) const STREAM: u16 = 1 << 12;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 
@@ -77,7 +79,7 @@ impl Flags {
 
 /// The part of a client that only its own traffic touches.
 pub(super) struct Cold {
-    pub(super) ws: Connection,
+    pub(super) carrier: Carrier,
     /// `None` after it was told that it is closed.
     pub(super) session: Option<Box<dyn Session>>,
     /// The protocol's and the compression's part of a [`FormKey`](crate::hub::FormKey).
@@ -99,7 +101,7 @@ impl Cold {
     /// Its connection or its session waits for a time.
     pub(super) fn is_timed(&self) -> bool {
         let session = self.session.as_deref().and_then(Session::poll_timeout);
-        session.or_else(|| self.ws.poll_timeout()).is_some()
+        session.or_else(|| self.carrier.poll_timeout()).is_some()
     }
 }
 

@@ -6,11 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use madang_proto::{Form, Rendered};
+use madang_proto::{Form, Input, Rendered};
 use madang_ws::{deflate, frame};
 use smallvec::SmallVec;
 
 use super::{
+    carrier::Framing,
     client::Flags,
     intents::ws_kind,
     mail::{Mail, Protocols},
@@ -102,6 +103,7 @@ impl Worker {
         };
         let mut runs = Runs::new(&self.renderer, publications);
         let mut slow = SmallVec::<[u32; 8]>::new();
+        let mut each = SmallVec::<[(u32, u64); 8]>::new();
         let mut dropped = 0;
         for member in room.members() {
             if member.seen >= last {
@@ -112,6 +114,10 @@ impl Worker {
                 continue;
             }
             let form = FormKey(member.form);
+            if Form::EACH == parts_of(form).1 {
+                each.push((member.slot, member.seen));
+                continue;
+            }
             let run =
                 if member.seen < first { runs.whole(form) } else { &runs.after(form, member.seen) };
             match hot.outbox.push_run(run, &self.config.outbox) {
@@ -122,12 +128,30 @@ impl Worker {
                 self.dirty.push(member.slot);
             }
         }
+        for (slot, seen) in each {
+            let due = publications.iter().filter(|published| published.order() > seen);
+            self.hand_each(slot as usize, due);
+        }
         publications.clear();
         if dropped > 0 {
             tracing::debug!(dropped, "deliveries to slow consumers were dropped");
         }
         for slot in slow {
             self.disconnect_slow(slot as usize);
+        }
+    }
+
+    /// Hands publications to a session that makes something of its own of each.
+    fn hand_each<'p>(&mut self, slot: usize, due: impl Iterator<Item = &'p Arc<Published>>) {
+        for published in due {
+            // As with a command: one may go over the limit, the next is refused.
+            if self.clients.hot[slot].outbox.is_over(&self.config.outbox) {
+                return self.disconnect_slow(slot);
+            }
+            let Some(mut cold) = self.clients.cold[slot].take() else { return };
+            self.tell(slot, &mut cold, Input::Delivery(published.publication()));
+            self.transmit(slot, &mut cold);
+            self.put_back(slot, cold);
         }
     }
 
@@ -260,9 +284,14 @@ impl Renderer {
         self.wrap(&(protocol.render)(form, published.publication()), bits)
     }
 
-    /// A whole frame from server to client (RFC 6455 §5.2), compressed with a fresh window (RFC
+    /// A piece of a body; or a whole frame from server to client (RFC 6455 §5.2), compressed with a fresh window (RFC
     /// 7692 §7.2.1) where that was agreed and is worth it.
     fn wrap(&self, rendered: &Rendered, bits: u8) -> Bytes {
+        if let Some(framing) = Framing::of_bits(bits) {
+            let mut out = Vec::new();
+            framing.append(&rendered.segments, &mut out);
+            return out.into();
+        }
         let opcode = ws_kind(rendered.kind).opcode();
         let length = rendered.len();
         if bits > 0 && length >= self.deflate.min_size as usize {
@@ -282,6 +311,11 @@ impl Renderer {
         }
         out.into()
     }
+}
+
+/// The protocol's own form in a key.
+pub(super) fn form_of(form: FormKey) -> Form {
+    parts_of(form).1
 }
 
 /// A [`FormKey`] is the protocol's index, its own form, and the window of the compression.

@@ -8,13 +8,14 @@ use std::{
 };
 
 use madang_proto::{
-    Cursor, Form, Input, Intent, Out, Session, Token, Topic,
+    Cursor, Form, Input, Intent, Out, Position, Session, Token, Topic,
     session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
 };
 use madang_ws::CloseCode;
 use tokio::sync::oneshot;
 
 use super::{
+    carrier::Carrier,
     client::{Cold, Flags, Subscription},
     mail::{ClientHandle, ClientId, Newcomer},
     outbox::SlowConsumer,
@@ -29,6 +30,8 @@ enum Next {
     Done(Token, Result<Outcome, Refusal>),
     Replay(Vec<Arc<Published>>, FormKey),
     CaughtUp(Token, Arrival),
+    /// For a session that takes [`Form::EACH`].
+    Delivery(Arc<Published>),
 }
 
 impl Worker {
@@ -45,7 +48,7 @@ impl Worker {
 
     /// Begins the session of a client whose place is there.
     pub(super) fn begin(&mut self, slot: usize, newcomer: Newcomer) {
-        let Newcomer { peer, deflate, protocol, begin, pass } = newcomer;
+        let Newcomer { peer, carrier, protocol, begin, pass } = newcomer;
         let id = self.clients.id(slot);
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
@@ -57,11 +60,14 @@ impl Worker {
                 begin(Arc::new(ClientHandle { worker, id, session, peer }))
             }
         };
-        let shared_bits = deflate.as_ref().map_or(0, super::deliver::shared_window);
+        let carrier = Carrier::new(carrier, &self.config.limits);
+        if carrier.is_stream() {
+            self.clients.hot[slot].flags.set(Flags::STREAM);
+        }
         let mut cold = Box::new(Cold {
-            ws: madang_ws::Connection::new(madang_ws::Role::Server, &self.config.limits, deflate),
+            form_base: u32::from(protocol) << 16 | u32::from(carrier.form_bits()),
+            carrier,
             session: Some(begun),
-            form_base: u32::from(protocol) << 16 | u32::from(shared_bits),
             tls: None,
             id: session,
             subscriptions: smallvec::SmallVec::new(),
@@ -180,8 +186,21 @@ impl Worker {
             out.clear();
             let input = match queue.pop_front() {
                 None => return true,
+                Some(Next::Replay(history, form)) if is_each(form) => {
+                    // In front of what follows, one by one.
+                    for published in history.into_iter().rev() {
+                        queue.push_front(Next::Delivery(published));
+                    }
+                    continue;
+                }
                 Some(Next::Replay(history, form)) => {
                     self.replay(slot, &history, form);
+                    continue;
+                }
+                Some(Next::Delivery(published)) => {
+                    if !handle(session, Input::Delivery(published.publication()), self.now, out) {
+                        return false;
+                    }
                     continue;
                 }
                 Some(Next::Done(token, result)) => Input::Done(token, result),
@@ -202,7 +221,7 @@ impl Worker {
     ) {
         let own = self.clients.hot[slot].outbox.own(&mut self.pool);
         // After a close frame nothing is sent any more; the session is told that it is closed.
-        if cold.ws.send(ws_kind(kind), bytes, own).is_ok() {
+        if cold.carrier.send(ws_kind(kind), bytes, own).is_ok() {
             self.mark_dirty(slot);
         }
     }
@@ -234,7 +253,10 @@ impl Worker {
             }
         };
         // What the session says of having joined comes before what the topic held.
-        let held = Outcome::Joined { at: joined.at, gap: joined.gap };
+        let before = joined.history.first().map(|first| first.publication().id);
+        let after = before
+            .map_or(joined.at, |first| Position { seq: first.seq.saturating_sub(1), ..first });
+        let held = Outcome::Joined { at: joined.at, after, gap: joined.gap };
         queue.push_back(Next::Done(wish.token, Ok(held)));
         queue.push_back(Next::Replay(joined.history, form_key(cold, wish.form)));
         let arrival = Arrival { at: joined.at, count: joined.count, present: joined.present };
@@ -312,12 +334,12 @@ impl Worker {
     pub(super) fn begin_close(&mut self, slot: usize, cold: &mut Cold, code: u16, reason: &str) {
         let code = CloseCode::new(code);
         // A code that cannot be sent is the session's mistake; the client hears 1011.
-        if cold.ws.close(code, reason, self.now).is_err() {
+        if cold.carrier.close(code, reason, self.now).is_err() {
             tracing::error!(
                 code = code.as_u16(),
                 "a session closed with a code that cannot be sent"
             );
-            let _ = cold.ws.close(CloseCode::INTERNAL_ERROR, reason, self.now);
+            let _ = cold.carrier.close(CloseCode::INTERNAL_ERROR, reason, self.now);
         }
         // A reader that is paused would not see the answer.
         self.pause(slot, false);
@@ -361,7 +383,7 @@ impl Worker {
                         Next::Done(token, result) => {
                             self.tell(slot, &mut cold, Input::Done(token, result));
                         }
-                        Next::CaughtUp(..) => {}
+                        Next::CaughtUp(..) | Next::Delivery(_) => {}
                     }
                 }
             }
@@ -380,6 +402,10 @@ fn handle(session: &mut dyn Session, input: Input<'_>, now: Instant, out: &mut O
     catch_unwind(AssertUnwindSafe(|| session.handle(input, now, out)))
         .inspect_err(|_| tracing::error!("a session panicked; its client hears 1011"))
         .is_ok()
+}
+
+fn is_each(form: FormKey) -> bool {
+    super::deliver::form_of(form) == Form::EACH
 }
 
 fn form_key(cold: &Cold, form: Form) -> FormKey {

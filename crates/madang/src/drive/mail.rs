@@ -13,7 +13,7 @@ use std::{
 use madang_proto::Protocol;
 use tokio::sync::oneshot;
 
-use super::{poll::Wake, stream::Stream};
+use super::{carrier::CarrierKind, poll::Wake, stream::Stream};
 use crate::{
     app::{Begin, Client, Command},
     hub::{self, Mailbox},
@@ -46,7 +46,7 @@ impl Mail {
 /// A client whose handshake is about to be answered.
 pub(crate) struct Newcomer {
     pub(crate) peer: Option<SocketAddr>,
-    pub(crate) deflate: Option<madang_ws::deflate::Agreement>,
+    pub(crate) carrier: CarrierKind,
     /// Which protocol renders for it, as the worker's list numbers them.
     pub(crate) protocol: u8,
     pub(crate) begin: Begin,

@@ -15,6 +15,7 @@
 //! A turn takes no more than it must, so that neither HTTP nor another client waits behind a flood.
 
 mod backlog;
+mod carrier;
 mod client;
 mod deliver;
 mod doorstep;
@@ -29,6 +30,7 @@ mod sweep;
 mod turn;
 mod worker;
 
+pub(crate) use carrier::{CarrierKind, Framing};
 pub(crate) use doorstep::{Doorkeeper, Doors, Greeting, Guest};
 pub(crate) use mail::{Newcomer, Pass, Protocols, Reserved, Visitor, WorkerHandle};
 pub use outbox::{OutboxLimits, SlowConsumer};

@@ -47,6 +47,8 @@ impl Worker {
             let is_paused = hot.flags.has(Flags::PAUSED);
             if hot.flags.has(Flags::TIMED) || hot.flags.has(Flags::ENDING) {
                 self.check_times(slot);
+            } else if hot.flags.has(Flags::STREAM) {
+                // Its session says something now and then; who does not take it is a slow consumer.
             } else if is_paused {
                 // It is not heard because it is not read. A ping finds out whether it is there: to a
                 // client that is gone it cannot be sent.
@@ -77,7 +79,7 @@ impl Worker {
     fn ping(&mut self, slot: usize) {
         let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
         let hot = &mut self.clients.hot[slot];
-        if cold.ws.ping(b"", hot.outbox.own(&mut self.pool)).is_ok() {
+        if cold.carrier.ping(hot.outbox.own(&mut self.pool)).is_ok() {
             hot.flags.set(Flags::PINGED);
             self.mark_dirty(slot);
         }
@@ -91,15 +93,15 @@ impl Worker {
             self.cut(slot);
             return;
         }
-        cold.ws.handle_timeout(self.now);
-        while let Some(event) = cold.ws.poll_event() {
+        cold.carrier.handle_timeout(self.now);
+        while let Some(event) = cold.carrier.poll_event() {
             self.event(slot, &mut cold, event);
         }
         let due = cold.session.as_ref().and_then(|session| session.poll_timeout());
         if due.is_some_and(|due| self.now >= due) {
             self.tell(slot, &mut cold, Input::Timeout);
         }
-        let waits = cold.ws.poll_timeout().is_some()
+        let waits = cold.carrier.poll_timeout().is_some()
             || cold.session.as_ref().is_some_and(|session| session.poll_timeout().is_some());
         if !waits {
             self.clients.hot[slot].flags.clear(Flags::TIMED);
@@ -127,7 +129,7 @@ impl Worker {
         // It may come back and resume, like one that was cut.
         self.farewell(slot, &mut cold, Farewell::Cut);
         self.transmit(slot, &mut cold);
-        if cold.ws.poll_transmit(&mut self.scratch) {
+        if cold.carrier.poll_transmit(&mut self.scratch) {
             let own = self.clients.hot[slot].outbox.own(&mut self.pool);
             own.append(&mut self.scratch);
             self.mark_dirty(slot);

@@ -8,6 +8,7 @@ use madang_ws::{ClosedBy, Event, Input, Kind, Payload};
 use crate::codes::Code;
 
 use super::{
+    carrier::Carrier,
     client::{Cold, Flags, Held},
     doorstep::MAX_ACCEPTED,
     mail::ClientId,
@@ -102,7 +103,7 @@ impl Worker {
         let mut input = Input::new(bytes);
         // What belongs to a read, and not to each of its messages, is done outside the loop.
         let mut out = std::mem::take(&mut self.out);
-        while let Some(event) = cold.ws.handle_input(&mut input, self.now) {
+        while let Some(event) = cold.carrier.handle_input(&mut input, self.now) {
             match event {
                 Event::Message { kind, payload } => {
                     self.message(slot, &mut cold, kind, &payload, &mut out);
@@ -164,7 +165,7 @@ impl Worker {
         out: &mut Out,
     ) {
         // A ping that came before the message is answered before it.
-        if cold.ws.has_transmit() {
+        if cold.carrier.has_transmit() {
             self.transmit(slot, cold);
         }
         let input = match (kind, payload.as_str()) {
@@ -183,7 +184,7 @@ impl Worker {
             && let Some(code) = Code::of_failure(error)
         {
             tracing::debug!(session, code = code.counted(), "a WebSocket failed");
-            cold.ws.reword_close(closed.code, &code.reason(error));
+            cold.carrier.reword_close(closed.code, &code.reason(error));
         }
         let farewell = match closed.by {
             ClosedBy::Peer | ClosedBy::Us => Farewell::Clean,
@@ -197,17 +198,22 @@ impl Worker {
 
     /// Pongs and close frames follow what the session sent.
     pub(super) fn transmit(&mut self, slot: usize, cold: &mut Cold) {
+        if let Carrier::Stream(body) = &mut cold.carrier {
+            let Some(end) = body.poll_event() else { return };
+            body.finish(self.clients.hot[slot].outbox.own(&mut self.pool));
+            return self.event(slot, cold, end);
+        }
         let hot = &mut self.clients.hot[slot];
-        if !cold.ws.can_send() {
+        if !cold.carrier.is_open() {
             // A deadline is set for the peer's goodbye.
             hot.flags.set(Flags::MUTE);
             hot.flags.set(Flags::TIMED);
         }
         // While the socket is blocked, pongs collapse to the newest in the connection.
-        if hot.outbox.is_blocked() && cold.ws.is_open() {
+        if hot.outbox.is_blocked() && cold.carrier.is_open() {
             return;
         }
-        if cold.ws.poll_transmit(&mut self.scratch) {
+        if cold.carrier.poll_transmit(&mut self.scratch) {
             hot.outbox.own(&mut self.pool).append(&mut self.scratch);
             self.mark_dirty(slot);
         }
@@ -313,8 +319,8 @@ impl Worker {
 
     pub(super) fn end_of_stream(&mut self, slot: usize) {
         if let Some(mut cold) = self.clients.cold[slot].take() {
-            cold.ws.handle_eof();
-            while let Some(event) = cold.ws.poll_event() {
+            cold.carrier.handle_eof();
+            while let Some(event) = cold.carrier.poll_event() {
                 self.event(slot, &mut cold, event);
             }
             self.put_back(slot, cold);

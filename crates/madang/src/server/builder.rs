@@ -2,7 +2,10 @@
 
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
-use madang_proto::{Kind, Protocol, raw};
+use madang_proto::{
+    Kind, Protocol, raw,
+    topics::{sse, stream},
+};
 use madang_ws::handshake::{origin::OriginPolicy, server::Preference};
 use tokio::runtime::Handle;
 
@@ -16,6 +19,7 @@ use super::{
     route::{Door, Routes},
     running::{self, Running},
     seldom::Seldom,
+    topics::{Once, Topics},
 };
 use crate::{
     Error,
@@ -54,6 +58,7 @@ pub struct Server {
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
     routes: Vec<(String, Handled)>,
+    topics: bool,
     pages: Pages,
     origins: OriginPolicy,
     trusted: TrustedProxies,
@@ -101,6 +106,7 @@ impl Server {
             drive: DriveConfig::default(),
             protocols: Vec::new(),
             routes: Vec::new(),
+            topics: false,
             pages: Pages::default(),
             origins: OriginPolicy::default(),
             trusted: TrustedProxies::default(),
@@ -205,8 +211,19 @@ impl Server {
     /// Opens a protocol's door at its mounts, such as [`raw::PROTOCOL`] at `/ws`.
     #[must_use]
     pub fn protocol(mut self, protocol: &'static Protocol) -> Self {
-        self.protocols.push(protocol);
+        if !self.protocols.iter().any(|known| std::ptr::eq(*known, protocol)) {
+            self.protocols.push(protocol);
+        }
         self
+    }
+
+    /// Serves topics over plain HTTP at `/topics`: publishing by POST, poll, long poll, presence, and
+    /// the streams of [`sse`](madang_proto::topics::sse) and
+    /// [`stream`](madang_proto::topics::stream). Bodies have the limits of WebSocket messages.
+    #[must_use]
+    pub fn topics(mut self) -> Self {
+        self.topics = true;
+        self.protocol(&sse::PROTOCOL).protocol(&stream::PROTOCOL)
     }
 
     /// Serves bytes that the program holds to GETs of `path`.
@@ -327,6 +344,12 @@ impl Server {
             crowded: Seldom::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
+            topics: self.topics.then(|| Topics {
+                hub: self.hub.clone(),
+                once: Once::new(self.http.max_idempotency_keys),
+                max_body: self.drive.limits.max_message,
+                patience: self.drive.limits.message_timeout,
+            }),
             http: self.http,
             flooded: Seldom::default(),
             pending: Seldom::default(),

@@ -33,6 +33,7 @@ use super::{
     rewind::Rewind,
     route::Routes,
     seldom::Seldom,
+    topics::{self, Topics},
     upgrade::upgrade,
 };
 use crate::codes::Code;
@@ -77,6 +78,9 @@ pub struct HttpLimits {
     /// Frames of HTTP/2 a second that cost work and carry nothing; more end the connection, once a
     /// burst of twice [`max_streams`](Self::max_streams) is used up (default 100).
     pub max_idle_frames: u32,
+    /// Answers to posts with an `Idempotency-Key` that are kept for five minutes; of more, the oldest
+    /// go (default 10,000, and 16 MiB).
+    pub max_idempotency_keys: usize,
     /// How long a connection of HTTP/2 may have no stream (default 60 s).
     pub idle_timeout: Duration,
     /// How long a peer may take nothing of a page over HTTP/2 that waits for it (default 30 s).
@@ -97,6 +101,7 @@ impl Default for HttpLimits {
             max_resets: 20,
             max_error_resets: 256,
             max_idle_frames: 100,
+            max_idempotency_keys: 10_000,
             idle_timeout: Duration::from_mins(1),
             stall_timeout: Duration::from_secs(30),
         }
@@ -121,6 +126,8 @@ pub(super) struct Site {
     /// When it was last noted that too many connections are pending.
     pub(super) pending: Seldom,
     pub(super) http: HttpLimits,
+    /// Where topics are served over plain HTTP.
+    pub(super) topics: Option<Topics>,
 }
 
 /// One connection, as its requests see it.
@@ -132,6 +139,8 @@ pub(super) struct Visit {
     /// The address that it came to; none of a unix socket.
     pub(super) local: Option<SocketAddr>,
     pub(super) pass: Pass,
+    /// Tells when the server stops.
+    pub(super) stop: watch::Receiver<bool>,
     /// That it has asked for nothing yet.
     pub(super) pending: Arc<Pending>,
     /// Until the connection is done with, or is a client of the worker.
@@ -145,6 +154,7 @@ impl Visit {
         peer: Option<SocketAddr>,
         local: Option<SocketAddr>,
         (pass, pending): (Pass, Pending),
+        stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
             site: Arc::clone(site),
@@ -153,6 +163,7 @@ impl Visit {
             local,
             pass,
             pending: Arc::new(pending),
+            stop,
             _visitor: Arc::new(worker.visit()),
         }
     }
@@ -303,6 +314,10 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
 }
 
 async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
+    let request = match topics::answer(visit, request).await {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
     let path = request.uri().path().to_owned();
     if let Some(found) = visit.site.routes.find(&path) {
         return upgrade(visit, &found, request).await;

@@ -12,10 +12,10 @@ use super::{
     listen::Manner,
     proxied,
     rewind::Rewind,
-    upgrade,
+    topics, upgrade,
 };
 use crate::codes::Code;
-use crate::drive::{Doorkeeper, Greeting, Guest, Newcomer, Pass, WorkerHandle};
+use crate::drive::{CarrierKind, Doorkeeper, Greeting, Guest, Newcomer, Pass, WorkerHandle};
 
 /// A site's doorkeeper on one worker.
 pub(super) struct Keeper {
@@ -69,7 +69,14 @@ impl Doorkeeper for Keeper {
         let early = Bytes::copy_from_slice(early);
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
-        let visit = Visit::new(&self.site, &self.worker, guest.peer, local, (guest.pass, pending));
+        let visit = Visit::new(
+            &self.site,
+            &self.worker,
+            guest.peer,
+            local,
+            (guest.pass, pending),
+            self.stop.clone(),
+        );
         tokio::spawn(receive(Rewind::new(socket, early), visit, self.stop.clone()));
     }
 }
@@ -82,19 +89,29 @@ impl Keeper {
         }
         let (mut request, used) =
             request::read_request(&first[..first.len().min(self.site.http.max_head)])?;
-        if !wants_websocket(&request) {
+        let wants_websocket = wants_websocket(&request);
+        let found = self.site.routes.find(request.uri().path())?;
+        if found.is_stream() == wants_websocket {
             return None;
         }
+        let path = request.uri().path().to_owned();
         let client = self.site.identify(guest.peer, &mut request);
-        let found = self.site.routes.find(request.uri().path())?;
+        let found = self.site.routes.find(&path)?;
         let local = || local_address(socket);
-        let pass = upgrade::count(&self.site, &client, &guest.pass).ok()?;
-        let agreed = upgrade::agree(&self.site, local, &client, &found, &request).ok()?;
+        let pass = || upgrade::count(&self.site, &client, &guest.pass);
         let mut answer = Vec::with_capacity(256);
+        if !wants_websocket {
+            let (newcomer, response) =
+                topics::stream::welcome(&self.site, local, &client, &found, &request, pass)?;
+            request::write_response(&response, &mut answer);
+            return Some(Greeting::Welcome { newcomer: Box::new(newcomer), answer, used });
+        }
+        let pass = pass().ok()?;
+        let agreed = upgrade::agree(&self.site, local, &client, &found, &request).ok()?;
         request::write_response(&agreed.response, &mut answer);
         let newcomer = Box::new(Newcomer {
             peer: client.address,
-            deflate: agreed.deflate,
+            carrier: CarrierKind::WebSocket(agreed.deflate),
             protocol: found.door.protocol(),
             begin: agreed.begin,
             pass,
@@ -129,7 +146,8 @@ impl Keeper {
         };
         let local = local_address(&socket);
         let Ok(socket) = Socket::new(socket) else { return };
-        let visit = Visit::new(&self.site, &self.worker, peer, local, (pass, pending));
+        let visit =
+            Visit::new(&self.site, &self.worker, peer, local, (pass, pending), self.stop.clone());
         tokio::spawn(introduced(socket, visit, self.stop.clone()));
     }
 }

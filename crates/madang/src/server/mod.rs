@@ -20,6 +20,7 @@ mod running;
 #[cfg(feature = "tls")]
 mod secure;
 mod seldom;
+mod topics;
 mod unix;
 mod upgrade;
 

@@ -31,7 +31,8 @@ impl Door {
         match self {
             Self::Protocol(_, protocol) => {
                 let query = request.uri().query().unwrap_or_default();
-                (protocol.open)(&Opening { segment, query }).map(Begin::Session)
+                (protocol.open)(&Opening { segment, query, last_event_id: None })
+                    .map(Begin::Session)
             }
             Self::Handler(handler, runtime, hub) => {
                 let handler = Arc::clone(handler);
@@ -45,12 +46,13 @@ impl Door {
 /// All ways in.
 #[derive(Default)]
 pub(super) struct Routes {
-    doors: Vec<(Path, Door)>,
+    doors: Vec<(Place, Door)>,
 }
 
-struct Path {
+struct Place {
     path: Cow<'static, str>,
     segment: bool,
+    tail: &'static str,
 }
 
 /// A door that a path leads to, and the segment behind it.
@@ -61,15 +63,15 @@ pub(super) struct Found<'a> {
 
 impl Routes {
     pub(super) fn mount(&mut self, mount: &Mount, door: Door) {
-        self.add(mount.path.into(), mount.segment, door);
+        self.add(mount.path.into(), mount.segment, mount.tail, door);
     }
 
     pub(super) fn exact(&mut self, path: String, door: Door) {
-        self.add(path.into(), false, door);
+        self.add(path.into(), false, "", door);
     }
 
-    fn add(&mut self, path: Cow<'static, str>, segment: bool, door: Door) {
-        self.doors.push((Path { path, segment }, door));
+    fn add(&mut self, path: Cow<'static, str>, segment: bool, tail: &'static str, door: Door) {
+        self.doors.push((Place { path, segment, tail }, door));
     }
 
     /// The door for a request's path. A segment that is no UTF-8 leads nowhere.
@@ -79,7 +81,10 @@ impl Routes {
             if !mount.segment {
                 return rest.is_empty().then_some(Found { door, segment: None });
             }
-            let segment = rest.strip_prefix('/').filter(|segment| !segment.contains('/'))?;
+            let segment = rest.strip_prefix('/')?.strip_suffix(mount.tail)?;
+            if segment.contains('/') {
+                return None;
+            }
             let segment = percent_decode_str(segment).decode_utf8().ok()?;
             Some(Found { door, segment: Some(segment) })
         })

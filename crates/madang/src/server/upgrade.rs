@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::Begin,
     codes::Code,
-    drive::{Newcomer, Pass, Reserved},
+    drive::{CarrierKind, Newcomer, Pass, Reserved},
 };
 
 /// Answers a request at a WebSocket's path, and hands the socket over if it becomes one.
@@ -40,7 +40,7 @@ pub(super) async fn upgrade(
         Ok(agreed) => {
             let newcomer = Newcomer {
                 peer: client.address,
-                deflate: agreed.deflate,
+                carrier: CarrierKind::WebSocket(agreed.deflate),
                 protocol: found.door.protocol(),
                 begin: agreed.begin,
                 pass,
@@ -126,17 +126,8 @@ pub(super) fn agree_on(
     request: &Request<()>,
     offer: &Upgrade<'_>,
 ) -> Result<Agreed, Box<Response<Body>>> {
-    if offer.origin.is_some() {
-        // Only who is on this machine himself may be a page of it.
-        let loopback = is_loopback(client.address) && is_loopback(local());
-        let live = site.live.read();
-        let told = client.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
-        let is_told =
-            told.is_some_and(|host| live.origins.check(offer.origin, host, false).is_ok());
-        if !is_told {
-            let allowed = live.origins.check(offer.origin, offer.host, loopback);
-            allowed.map_err(|error| Box::new(refuse(&error.into())))?;
-        }
+    if let Some(origin) = offer.origin {
+        check_origin(site, local, client, origin, offer.host)?;
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
@@ -152,6 +143,25 @@ pub(super) fn agree_on(
         Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, "The handshake failed.\n".into()))
     })?;
     Ok(Agreed { response, deflate, begin })
+}
+
+/// Whether the page of an origin may come in to the server that it calls `host`.
+pub(super) fn check_origin(
+    site: &Site,
+    local: impl FnOnce() -> Option<SocketAddr>,
+    client: &Client,
+    origin: &HeaderValue,
+    host: &str,
+) -> Result<(), Box<Response<Body>>> {
+    // Only who is on this machine himself may be a page of it.
+    let loopback = is_loopback(client.address) && is_loopback(local());
+    let live = site.live.read();
+    let told = client.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
+    if told.is_some_and(|host| live.origins.check(Some(origin), host, false).is_ok()) {
+        return Ok(());
+    }
+    let allowed = live.origins.check(Some(origin), host, loopback);
+    allowed.map_err(|error| Box::new(refuse(&error.into())))
 }
 
 /// Once the answer is written, the bare socket goes to the client's place.

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use smallvec::smallvec;
 
-use crate::{Body, Kind, Position, PresenceChange, Publication, Rendered, Topic, session::Arrival};
+use crate::{
+    Body, Kind, Position, PresenceChange, Publication, Rendered, Topic, json::Object,
+    session::Arrival,
+};
 
 /// At most so many names are listed to a newcomer.
 const MAX_USERS: usize = 200;
@@ -72,67 +75,4 @@ fn about(topic: &Topic, event: &str, user: Option<&str>, count: usize, at: Posit
     object.number("count", count as u64);
     object.string("id", &at.to_string());
     object
-}
-
-/// A JSON object that is being written.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Self {
-        Self(Vec::with_capacity(160))
-    }
-
-    /// `key` is one of ours and needs no escaping.
-    fn key(&mut self, key: &str) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        self.0.push(b'"');
-        self.0.extend_from_slice(key.as_bytes());
-        self.0.extend_from_slice(b"\":");
-    }
-
-    fn value(&mut self, value: impl serde::Serialize) {
-        // Strings and lists of them always have a JSON form, and a Vec takes every byte.
-        if serde_json::to_writer(&mut self.0, &value).is_err() {
-            self.0.extend_from_slice(b"null");
-        }
-    }
-
-    fn string(&mut self, key: &str, value: &str) {
-        self.key(key);
-        self.value(value);
-    }
-
-    fn strings(&mut self, key: &str, values: &[&str]) {
-        self.key(key);
-        self.value(values);
-    }
-
-    fn strings_by_name(&mut self, key: &str, pairs: &[(Box<str>, Box<str>)]) {
-        self.key(key);
-        self.0.push(b'{');
-        for (at, (name, value)) in pairs.iter().enumerate() {
-            if at > 0 {
-                self.0.push(b',');
-            }
-            self.value(name);
-            self.0.push(b':');
-            self.value(value);
-        }
-        self.0.push(b'}');
-    }
-
-    fn number(&mut self, key: &str, value: u64) {
-        self.key(key);
-        self.value(value);
-    }
-
-    fn raw(&mut self, key: &str, json: &[u8]) {
-        self.key(key);
-        self.0.extend_from_slice(json);
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.push(b'}');
-        self.0
-    }
 }

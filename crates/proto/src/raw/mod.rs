@@ -26,8 +26,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::{
-    Body, Form, Input, Kind, Mount, Opening, Out, PresenceChange, Protocol, Publication, Rendered,
-    Session, Token, Topic,
+    Body, Carrier, Form, Input, Kind, Mount, Opening, Out, PresenceChange, Protocol, Publication,
+    Rendered, Session, Token, Topic,
     session::{Outcome, Present, Publish, Refusal, Subscribe},
 };
 
@@ -36,14 +36,21 @@ pub use options::Options;
 /// The registration of this protocol.
 pub static PROTOCOL: Protocol = Protocol {
     name: "websocket",
+    carrier: Carrier::WebSocket,
     subprotocols: &[],
     mounts: &[
         Mount {
             path: "/ws",
             segment: false,
+            tail: "",
             about: "plain WebSocket messages of the topic `lobby`",
         },
-        Mount { path: "/ws", segment: true, about: "plain WebSocket messages of a topic" },
+        Mount {
+            path: "/ws",
+            segment: true,
+            tail: "",
+            about: "plain WebSocket messages of a topic",
+        },
     ],
     open,
     render,
@@ -126,8 +133,10 @@ impl Session for RawSession {
                 self.publish(Body::Text(Bytes::copy_from_slice(text.as_bytes())), out);
             }
             Input::Binary(bytes) => self.publish(Body::Binary(Bytes::copy_from_slice(bytes)), out),
-            Input::Done(_, Ok(Outcome::Joined { at, gap: true })) if self.options.envelope => {
-                out.send(Kind::Text, &envelope::gap(&self.topic, at));
+            Input::Done(_, Ok(Outcome::Joined { after, gap: true, .. }))
+                if self.options.envelope =>
+            {
+                out.send(Kind::Text, &envelope::gap(&self.topic, after));
             }
             Input::CaughtUp(_, arrival) if self.options.presence => {
                 let name = self.options.name.as_deref();

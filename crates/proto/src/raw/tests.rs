@@ -9,7 +9,7 @@ use crate::{
 const AT: Position = Position { epoch: 729, seq: 7 };
 
 fn open_with(segment: Option<&str>, query: &str) -> Result<Box<dyn Session>, Refusal> {
-    (PROTOCOL.open)(&Opening { segment, query })
+    (PROTOCOL.open)(&Opening { segment, query, last_event_id: None })
 }
 
 fn feed(session: &mut dyn Session, input: Input<'_>) -> Out {
@@ -95,7 +95,7 @@ fn frames_become_publications_of_their_kind() {
 
 #[test]
 fn a_gap_is_told_in_the_envelope() {
-    let joined = || Input::Done(JOIN, Ok(Outcome::Joined { at: AT, gap: true }));
+    let joined = || Input::Done(JOIN, Ok(Outcome::Joined { at: AT, after: AT, gap: true }));
     let mut session = open_with(Some("chat"), "envelope=json").unwrap();
     let expected = r#"{"topic":"chat","event":"gap","id":"k9-7"}"#;
     assert_eq!(sent(&feed(&mut *session, joined())), [expected]);

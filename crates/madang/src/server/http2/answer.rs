@@ -1,6 +1,7 @@
 //! One stream: a request, and its answer or its WebSocket.
 
 use std::{
+    future::poll_fn,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -19,12 +20,13 @@ use super::{
         forwarded::Client,
         http::{Body, Visit, as_problem, page, plain, refusal, wants_problem},
         route::Found,
+        topics,
         upgrade::{agree_on, log_refusal},
     },
     pump,
 };
 use crate::codes::Code;
-use crate::drive::Newcomer;
+use crate::drive::{CarrierKind, Newcomer};
 
 /// Answers a request, and carries its WebSocket if it becomes one.
 pub(super) async fn answer(
@@ -32,9 +34,22 @@ pub(super) async fn answer(
     respond: SendResponse<Bytes>,
     visit: Visit,
 ) {
+    let protocol = request.extensions().get::<Protocol>().cloned();
+    let request = if protocol.is_some() {
+        request
+    } else {
+        let is_head = request.method() == Method::HEAD;
+        let wants_problem = wants_problem(request.headers());
+        match topics::answer(&visit, request).await {
+            Ok(response) => {
+                let response = if wants_problem { as_problem(response) } else { response };
+                return send(response, respond, is_head, visit.site.http.stall_timeout).await;
+            }
+            Err(request) => request,
+        }
+    };
     let (parts, from) = request.into_parts();
     let mut request = Request::from_parts(parts, ());
-    let protocol = request.extensions().get::<Protocol>().cloned();
     let path = request.uri().path().to_owned();
     if let Some(found) = visit.site.routes.find(&path) {
         let protocol = protocol.as_ref().map(Protocol::as_str);
@@ -93,7 +108,7 @@ async fn websocket(
     };
     let newcomer = Newcomer {
         peer: client.address,
-        deflate: agreed.deflate,
+        carrier: CarrierKind::WebSocket(agreed.deflate),
         protocol: found.door.protocol(),
         begin: agreed.begin,
         pass: Arc::new(pass),
@@ -145,7 +160,13 @@ async fn send(
         Ok(_) => return,
         Err(error) => return tracing::debug!(%error, "a stream ended before its answer"),
     };
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            // Of a body that waits for news, nobody else would notice.
+            _ = poll_fn(|cx| to.poll_reset(cx)) => return,
+        };
+        let Some(frame) = frame else { break };
         let sent = match frame {
             Ok(frame) => match frame.into_data() {
                 Ok(data) => send_all(&mut to, data, stall).await,

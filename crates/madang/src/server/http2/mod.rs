@@ -12,6 +12,8 @@ mod answer;
 mod pump;
 mod wire;
 
+pub(super) use pump::pair;
+
 use std::{
     future::poll_fn,
     io,

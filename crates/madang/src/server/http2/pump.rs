@@ -24,7 +24,7 @@ const STALL: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(3);
 
 /// A pair of sockets: the pump's end, and the worker's.
-pub(super) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
+pub(in super::super) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
     let (near, far) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
     for socket in [&near, &far] {
         socket.set_nonblocking(true)?;

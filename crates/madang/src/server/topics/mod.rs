@@ -1,0 +1,158 @@
+//! Topics over plain HTTP: publishing, polling, streams, presence.
+//!
+//! ```text
+//! POST /topics/{t}                         publishes its body
+//! GET  /topics/{t}/messages                poll; with ?wait=SECONDS long poll
+//! GET  /topics/{t}/presence                who is here
+//! GET  /topics/{t}/sse, /topics/{t}/stream protocols of their own; see `stream`
+//! ```
+//!
+//! Whatever is asked, one rule says which pages may ask ([`cors`]), and each answer tells browsers so.
+
+mod cors;
+mod once;
+mod payload;
+mod publish;
+mod read;
+pub(super) mod stream;
+mod wait;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use madang_proto::{Topic, topic::TopicError};
+use percent_encoding::percent_decode_str;
+
+pub(super) use self::{once::Once, payload::Payload};
+use super::{
+    forwarded::Client,
+    http::{Body, Visit, mark, plain},
+    route::Found,
+};
+use crate::{codes::Code, hub::Hub};
+
+/// What the topics of a site need.
+pub(super) struct Topics {
+    pub(super) hub: Hub,
+    pub(super) once: Once,
+    /// Largest body.
+    pub(super) max_body: usize,
+    /// The longest time that a body may take.
+    pub(super) patience: std::time::Duration,
+}
+
+/// An answer that refuses.
+pub(super) type Refused = Box<Response<Body>>;
+
+/// What is asked of which topic.
+enum Asked<'a> {
+    Publish(&'a str),
+    Messages(Option<&'a str>),
+    Presence(&'a str),
+}
+
+impl<'a> Asked<'a> {
+    /// What a path is for; the methods that it takes, where it takes any.
+    fn find(path: &'a str) -> Option<(Self, &'static str)> {
+        if path == "/messages" || path == "/topics/messages" {
+            return Some((Self::Messages(None), "GET, HEAD, OPTIONS"));
+        }
+        let rest = path.strip_prefix("/topics/")?;
+        match rest.split_once('/') {
+            None => Some((Self::Publish(rest), "POST, OPTIONS")),
+            Some((topic, "messages")) => Some((Self::Messages(Some(topic)), "GET, HEAD, OPTIONS")),
+            Some((topic, "presence")) => Some((Self::Presence(topic), "GET, HEAD, OPTIONS")),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Answers what is asked of topics; gives back what is not.
+pub(super) async fn answer<P: Payload>(
+    visit: &Visit,
+    mut request: Request<P>,
+) -> Result<Response<Body>, Request<P>> {
+    let Some(topics) = &visit.site.topics else { return Err(request) };
+    let path = request.uri().path().to_owned();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let streams = visit.site.routes.find(&path).filter(Found::is_stream);
+    let asked = Asked::find(&path);
+    let is_streamed = streams.is_some() && (is_read || asked.is_none());
+    if asked.is_none() && streams.is_none() {
+        return Err(request);
+    }
+    let client = visit.site.identify(visit.peer, &mut request);
+    let allow = match cors::check(&visit.site, || visit.local, &client, &request) {
+        Ok(allow) => allow,
+        Err(refused) => return Ok(*refused),
+    };
+    let methods = match &asked {
+        Some((_, methods)) if !is_streamed => methods,
+        _ => "GET, HEAD, OPTIONS",
+    };
+    let mut response = if request.method() == Method::OPTIONS {
+        cors::preflight(methods)
+    } else if let Some(found) = streams.filter(|_| is_streamed) {
+        stream::answer(visit, &client, &found, request).await
+    } else if let Some((asked, _)) = asked {
+        let answered = carry_out(visit, topics, asked, methods, request, &client).await;
+        answered.unwrap_or_else(|refused| *refused)
+    } else {
+        wrong_method(methods)
+    };
+    allow.put_on(&mut response);
+    Ok(response)
+}
+
+async fn carry_out<P: Payload>(
+    visit: &Visit,
+    topics: &Topics,
+    asked: Asked<'_>,
+    methods: &'static str,
+    request: Request<P>,
+    client: &Client,
+) -> Result<Response<Body>, Refused> {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match asked {
+        Asked::Publish(topic) if request.method() == Method::POST => {
+            publish::publish(topics, &named(topic)?, request).await
+        }
+        Asked::Messages(topic) if is_read => {
+            let topic = topic.map(named).transpose()?;
+            let request = request.map(drop);
+            read::messages(visit, topics, topic.as_ref(), &request, client).await
+        }
+        Asked::Presence(topic) if is_read => Ok(read::presence(topics, &named(topic)?)),
+        _ => Err(Box::new(wrong_method(methods))),
+    }
+}
+
+/// The topic that a segment of a path names.
+fn named(segment: &str) -> Result<Topic, Refused> {
+    let name = percent_decode_str(segment).decode_utf8();
+    let topic = name.map_or(Err(TopicError::Control), |name| Topic::new(&name));
+    topic.map_err(|error| refuse(Code::M213, StatusCode::BAD_REQUEST, &error.to_string()))
+}
+
+fn wrong_method(methods: &'static str) -> Response<Body> {
+    let detail = format!("this path takes {methods}");
+    let mut response = *refuse(Code::M214, StatusCode::METHOD_NOT_ALLOWED, &detail);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// An answer that refuses, with what is wrong in particular.
+#[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
+fn refuse(code: Code, status: StatusCode, detail: &str) -> Refused {
+    let mut response = plain(status, format!("{code}: {detail}. {}\n", code.cure()));
+    mark(&mut response, code);
+    Box::new(response)
+}
+
+/// An answer in JSON, which no cache is to keep.
+fn json(bytes: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes::Bytes::from(bytes)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

@@ -1,0 +1,222 @@
+//! `POST /topics/{t}`.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
+use madang_proto::{Body as Content, Opening, Position, Topic};
+use serde::de::IgnoredAny;
+use tokio::time::timeout;
+
+use super::{
+    Refused, Topics, json,
+    payload::{Payload, Unread},
+    refuse,
+};
+use crate::{
+    codes::Code,
+    hub::{Draft, Headers},
+    server::http::Body,
+};
+
+/// The longest name of an event, in bytes.
+const MAX_EVENT: usize = 255;
+/// The longest `Idempotency-Key`, in bytes.
+const MAX_KEY: usize = 255;
+/// Publications in one batch.
+const MAX_BATCH: usize = 1000;
+/// The sender's own headers, and their bytes.
+const MAX_HEADERS: usize = 32;
+const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+const X_EVENT: HeaderName = HeaderName::from_static("x-event");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// What begins like this is a header of the message, and not of the request.
+const OWN: &str = "x-message-";
+
+/// Publishes a request's body.
+pub(super) async fn publish<P: Payload>(
+    topics: &Topics,
+    topic: &Topic,
+    request: Request<P>,
+) -> Result<Response<Body>, Refused> {
+    let (parts, payload) = request.into_parts();
+    let event = event(&parts.headers, parts.uri.query().unwrap_or_default())?;
+    let headers = own_headers(&parts.headers)?;
+    let key = key(&parts.headers)?;
+    let kind = Kind::of(&parts.headers);
+    let bytes = timeout(topics.patience, payload.read(topics.max_body)).await;
+    let bytes = bytes.unwrap_or(Err(Unread::Cut)).map_err(|why| match why {
+        Unread::TooLarge => {
+            let detail = format!("a body has at most {} bytes", topics.max_body);
+            refuse(Code::M506, StatusCode::PAYLOAD_TOO_LARGE, &detail)
+        }
+        Unread::Cut => {
+            refuse(Code::M509, StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+        }
+    })?;
+    let contents = kind.read(&bytes)?;
+    let is_batch = kind == Kind::Lines;
+    let send = || {
+        let mut ids = Vec::with_capacity(contents.len());
+        for body in &contents {
+            let draft = Draft {
+                event: event.clone(),
+                headers: headers.clone(),
+                ..Draft::new(body.clone())
+            };
+            ids.push(topics.hub.publish(topic, draft)?);
+        }
+        Ok(answer(&ids, is_batch))
+    };
+    let published = match key {
+        None => send(),
+        Some(key) => {
+            let what = [event.as_deref().unwrap_or_default().as_bytes(), kind.name(), &bytes];
+            topics.once.run(topic, &key, &what, Instant::now(), send).map_err(|_| {
+                let detail = "this Idempotency-Key was used for another message";
+                refuse(Code::M305, StatusCode::UNPROCESSABLE_ENTITY, detail)
+            })?
+        }
+    };
+    published.map(json).map_err(|error: crate::hub::PublishError| {
+        refuse(Code::M511, StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+    })
+}
+
+fn answer(ids: &[Position], is_batch: bool) -> Vec<u8> {
+    let quoted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    let quoted = quoted.join(",");
+    if is_batch {
+        format!("{{\"ids\":[{quoted}]}}\n").into_bytes()
+    } else {
+        format!("{{\"id\":{quoted}}}\n").into_bytes()
+    }
+}
+
+/// The event's name: of the query, else of `X-Event`.
+fn event(headers: &HeaderMap, query: &str) -> Result<Option<Arc<str>>, Refused> {
+    let opening = Opening { query, ..Opening::default() };
+    let queried = opening.query_pairs().find(|(name, _)| name == "event").map(|(_, value)| value);
+    let bad = || {
+        let detail = "an event's name has at most 255 bytes of UTF-8, none a control character";
+        refuse(Code::M304, StatusCode::BAD_REQUEST, detail)
+    };
+    let name = match (queried, headers.get(X_EVENT)) {
+        (Some(name), _) => name.into_owned(),
+        (None, Some(name)) => std::str::from_utf8(name.as_bytes()).map_err(|_| bad())?.to_owned(),
+        (None, None) => return Ok(None),
+    };
+    if name.len() > MAX_EVENT || name.chars().any(char::is_control) {
+        return Err(bad());
+    }
+    Ok((!name.is_empty() && name != "message").then(|| name.into()))
+}
+
+/// The headers of the message itself.
+fn own_headers(headers: &HeaderMap) -> Result<Option<Headers>, Refused> {
+    let own = headers.iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix(OWN).filter(|name| !name.is_empty())?;
+        Some((name.into(), value.to_str().ok()?.into()))
+    });
+    let own: Vec<(Box<str>, Box<str>)> = own.collect();
+    let bytes: usize = own.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if own.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        let detail = "a message has at most 32 headers X-Message-…, of 8 KiB together";
+        return Err(refuse(Code::M304, StatusCode::BAD_REQUEST, detail));
+    }
+    Ok((!own.is_empty()).then(|| own.into()))
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Refused> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    match key.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = "an Idempotency-Key has 1 to 255 characters of ASCII";
+            Err(refuse(Code::M305, StatusCode::BAD_REQUEST, detail))
+        }
+    }
+}
+
+/// What a body is, by its `Content-Type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Json,
+    Lines,
+    Binary,
+    /// There is none: text if it is that.
+    Unsaid,
+}
+
+impl Kind {
+    fn of(headers: &HeaderMap) -> Self {
+        let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Self::Unsaid };
+        let kind = kind.to_str().unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "application/json" => Self::Json,
+            "application/x-ndjson" | "application/jsonl" => Self::Lines,
+            // RFC 6839 §3.1.
+            kind if kind.ends_with("+json") => Self::Json,
+            kind if kind.starts_with("text/") => Self::Text,
+            // What curl says of --data where it is told nothing.
+            "application/x-www-form-urlencoded" | "" => Self::Unsaid,
+            _ => Self::Binary,
+        }
+    }
+
+    fn name(self) -> &'static [u8] {
+        match self {
+            Self::Text => b"text",
+            Self::Json => b"json",
+            Self::Lines => b"lines",
+            Self::Binary => b"binary",
+            Self::Unsaid => b"",
+        }
+    }
+
+    fn read(self, bytes: &Bytes) -> Result<Vec<Content>, Refused> {
+        let bad = |detail: &str| refuse(Code::M303, StatusCode::BAD_REQUEST, detail);
+        Ok(vec![match self {
+            Self::Text if simdutf8::basic::from_utf8(bytes).is_err() => {
+                return Err(bad("the body is no UTF-8"));
+            }
+            Self::Unsaid if simdutf8::basic::from_utf8(bytes).is_err() => {
+                Content::Binary(bytes.clone())
+            }
+            Self::Text | Self::Unsaid => Content::Text(bytes.clone()),
+            Self::Binary => Content::Binary(bytes.clone()),
+            Self::Json => {
+                check_json(bytes).map_err(|error| bad(&format!("the body is no JSON: {error}")))?;
+                Content::Json(bytes.clone())
+            }
+            Self::Lines => return lines(bytes, bad),
+        }])
+    }
+}
+
+fn check_json(bytes: &[u8]) -> Result<(), String> {
+    simdutf8::basic::from_utf8(bytes).map_err(|error| error.to_string())?;
+    serde_json::from_slice::<IgnoredAny>(bytes).map(drop).map_err(|error| error.to_string())
+}
+
+fn lines(bytes: &Bytes, bad: impl Fn(&str) -> Refused) -> Result<Vec<Content>, Refused> {
+    let mut contents = Vec::new();
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        if contents.len() == MAX_BATCH {
+            return Err(bad("a batch has at most 1,000 lines"));
+        }
+        check_json(line).map_err(|error| {
+            bad(&format!("line {} is no JSON: {error}; nothing was published", number + 1))
+        })?;
+        // History keeps each for itself: a slice would hold the whole batch.
+        contents.push(Content::Json(Bytes::copy_from_slice(line)));
+    }
+    Ok(contents)
+}

@@ -1,0 +1,197 @@
+//! `GET /topics/{t}/messages` and `GET /topics/{t}/presence`.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use madang_proto::{
+    Cursor, Opening, Position, Topic, raw,
+    session::Present,
+    topics::{self, Cursors, Message},
+};
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Refused, Topics, json, refuse, wait::Bell};
+use crate::{
+    codes::Code,
+    hub::{HistoryPage, Hub, Published},
+    server::{
+        forwarded::Client,
+        http::{Body, Visit, stopped},
+    },
+};
+
+/// The longest that a reader may wait.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+/// Messages in one answer, unless it asks for fewer, or for more.
+const LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+/// A longer answer ends with the message that makes it so.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// Names in one answer.
+const MAX_USERS: usize = 1000;
+
+/// What a reader asks for.
+struct Wish {
+    cursors: Cursors,
+    limit: usize,
+    wait: Duration,
+    who: Option<Present>,
+}
+
+impl Wish {
+    fn read(opening: &Opening<'_>) -> Result<Self, Refused> {
+        let bad = |detail: &str| refuse(Code::M213, StatusCode::BAD_REQUEST, detail);
+        let cursors =
+            Cursors::read(opening, Cursor::Earliest).map_err(|error| bad(&error.to_string()))?;
+        let (mut limit, mut wait) = (LIMIT, Duration::ZERO);
+        for (name, value) in opening.query_pairs() {
+            match &*name {
+                "limit" => {
+                    limit = value
+                        .parse()
+                        .ok()
+                        .filter(|limit| *limit > 0)
+                        .ok_or_else(|| bad("limit is a number from 1 to 1,000"))?;
+                }
+                "wait" => {
+                    let seconds =
+                        value.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+                    wait = seconds.ok_or_else(|| bad("wait is a number of seconds, up to 60"))?;
+                }
+                _ => {}
+            }
+        }
+        let options = raw::Options::read(opening).map_err(|refusal| bad(&refusal.reason))?;
+        // A poll comes and goes; only who names himself is somebody who stays.
+        let who = options.session.map(|key| Present { user: options.name, key: Some(key) });
+        Ok(Self { cursors, limit: limit.min(MAX_LIMIT), wait: wait.min(MAX_WAIT), who })
+    }
+}
+
+/// What a reader has not had yet.
+#[derive(Default)]
+struct Found {
+    messages: Vec<Arc<Published>>,
+    gap: bool,
+}
+
+/// Answers with what there is after the reader's cursor; with `wait`, once there is something.
+pub(super) async fn messages(
+    visit: &Visit,
+    topics: &Topics,
+    topic: Option<&Topic>,
+    request: &Request<()>,
+    _client: &Client,
+) -> Result<Response<Body>, Refused> {
+    let last = request.headers().get("last-event-id").and_then(|last| last.to_str().ok());
+    let opening = Opening {
+        segment: topic.map(Topic::as_str),
+        query: request.uri().query().unwrap_or_default(),
+        last_event_id: last,
+    };
+    let mut wish = Wish::read(&opening)?;
+    let found = if wish.wait.is_zero() {
+        take(&topics.hub, &mut wish.cursors, wish.limit)
+    } else {
+        wait(visit, topics, &mut wish).await?
+    };
+    let next = wish.cursors.to_string();
+    let tag = format!("\"{next}\"");
+    let is_known = wish.wait.is_zero() && knows(request, &tag);
+    let mut response = if is_known {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        let lines = found.messages.iter().map(|published| {
+            Message { publication: published.publication(), next: None }.to_json()
+        });
+        let lines: Vec<Vec<u8>> = lines.collect();
+        json(topics::messages(&lines, &next, found.gap))
+    };
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// RFC 9110 §13.1.2.
+fn knows(request: &Request<()>, tag: &str) -> bool {
+    let lines = request.headers().get_all(header::IF_NONE_MATCH);
+    let lines = lines.iter().filter_map(|line| line.to_str().ok());
+    let mut tags = lines.flat_map(|line| line.split(','));
+    tags.any(|known| known.trim().trim_start_matches("W/") == tag)
+}
+
+/// Waits until there is something, or the time is up. The bell hangs before the first look, so that
+/// nothing comes between.
+async fn wait(visit: &Visit, topics: &Topics, wish: &mut Wish) -> Result<Found, Refused> {
+    let deadline = Instant::now() + wish.wait;
+    let names = wish.cursors.places().iter().map(|(topic, _)| topic);
+    let bell = Bell::hang(&topics.hub, names, wish.who.as_ref())
+        .map_err(|error| refuse(Code::M511, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))?;
+    let mut stop = visit.stop.clone();
+    loop {
+        let found = take(&topics.hub, &mut wish.cursors, wish.limit);
+        if !found.messages.is_empty() || found.gap {
+            return Ok(found);
+        }
+        tokio::select! {
+            () = bell.rung() => {}
+            () = sleep_until(deadline) => return Ok(found),
+            () = stopped(&mut stop) => return Ok(found),
+        }
+    }
+}
+
+/// Takes what comes after the cursors, in the order of time, and moves them.
+fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
+    let mut found = Found::default();
+    let mut pages: Vec<(Topic, HistoryPage)> = Vec::new();
+    for (topic, from) in cursors.places() {
+        let page = hub.history(topic, *from, limit);
+        found.gap |= page.gap;
+        pages.push((topic.clone(), page));
+    }
+    for (topic, page) in pages {
+        // Before its first message, until that is taken.
+        let first = page.messages.first().map(|first| first.publication().id);
+        let start = first.map_or(page.next, |id| Position { seq: id.seq.saturating_sub(1), ..id });
+        cursors.advance(&topic, start);
+        found.messages.extend(page.messages);
+    }
+    // A topic's own messages stay in their order.
+    found.messages.sort_by_key(|published| published.publication().time);
+    let mut bytes = 0;
+    let fit = found.messages.iter().take(limit).take_while(|published| {
+        let had = bytes;
+        bytes += published.publication().body.bytes().len();
+        had < MAX_ANSWER
+    });
+    let count = fit.count();
+    found.messages.truncate(count);
+    for published in &found.messages {
+        cursors.advance(&published.publication().topic, published.publication().id);
+    }
+    found
+}
+
+#[derive(Serialize)]
+struct Somebody<'a> {
+    user: Option<&'a str>,
+    door: &'a str,
+    since: u64,
+}
+
+/// Answers with who is here.
+pub(super) fn presence(topics: &Topics, topic: &Topic) -> Response<Body> {
+    let present = topics.hub.presence(topic);
+    let users: Vec<_> = present
+        .iter()
+        .take(MAX_USERS)
+        .map(|one| Somebody { user: one.user.as_deref(), door: one.door, since: one.since })
+        .collect();
+    let body = serde_json::json!({ "count": present.len(), "users": users });
+    json(format!("{body}\n").into_bytes())
+}
