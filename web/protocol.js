@@ -32,6 +32,7 @@ export function readFrame(json) {
   }
   const { id, event, user } = head(json);
   if (event === "gap") return { kind: "gap", id };
+  if (event === "refused") return { kind: "refused" };
   if (event === "join" || event === "leave") {
     const count = own(json, "count");
     const users = own(json, "users");
@@ -162,12 +163,24 @@ function wellFormed(text) {
 
 function head(json) {
   const time = own(json, "time");
+  const headers = own(json, "headers");
   return {
     id: string(own(json, "id")),
     event: string(own(json, "event")) ?? "message",
     user: string(own(json, "user")),
+    nick: isRecord(headers) ? decodedName(own(headers, "nick")) : null,
     time: typeof time === "number" && Math.abs(time) <= 8.64e15 ? time : null,
   };
+}
+
+// The name that a picture by POST was given on its way, percent-encoded.
+function decodedName(value) {
+  if (typeof value !== "string") return null;
+  try {
+    return cleanName(decodeURIComponent(value)) || null;
+  } catch {
+    return null;
+  }
 }
 
 function own(json, key) {

@@ -105,7 +105,7 @@ export class View {
     const spoken = typeof message.data === "string" && message.bytes === null;
     const { author, text } = spoken
       ? splitText(message.data, message.user)
-      : { author: message.user, text: JSON.stringify(message.data) };
+      : { author: message.user ?? message.nick, text: JSON.stringify(message.data) };
     const name = author ?? this.#words.nobody;
     const bubble = make("div", "bubble");
     if (message.bytes !== null) this.#binary(bubble, message.bytes, name);

@@ -3,7 +3,9 @@
 
 import { readPage, topicUrl } from "../protocol.js";
 
+// An answer with fewer messages, and not a large one, has them all: large ones the server ends early.
 const PAGE = 100;
+const LARGE = 1024 * 1024;
 const POST_WITHIN = 60_000;
 const REASON_LENGTH = 200;
 const NO_ANSWER = "the answer is not Madang's";
@@ -12,6 +14,7 @@ const REFUSALS = new Set([400, 413, 415, 422]);
 
 /** The code that a browser gives when a connection ended without a goodbye (RFC 6455 §7.1.5). */
 export const ABNORMAL = 1006;
+const TRY_LATER = 1013;
 
 /**
  * A door over HTTP. `live(link, cursor)` reads what comes after `cursor`: it says `link.through()` once the
@@ -46,6 +49,12 @@ export async function readText(response, each) {
     if (done) return;
     each(value);
   }
+}
+
+/** A stream that was open and then not let in says why, in JSON, before it ends: "try again later". */
+export function refusal(text) {
+  const reason = parse(text)?.reason;
+  return new Ended(TRY_LATER, typeof reason === "string" ? reason.slice(0, REASON_LENGTH) : "");
 }
 
 class Link {
@@ -104,8 +113,10 @@ class Link {
     if (!this.signal.aborted) this.#events.heard(frame);
   }
 
+  /** Where to read from; who names himself is present while he does. */
   url(what, query) {
-    return topicUrl(this.world.base, this.#room, what, query);
+    const { base, name, session } = this.world;
+    return topicUrl(base, this.#room, what, { ...query, name, session });
   }
 
   /** A request whose answer has a good status; others throw. */
@@ -122,7 +133,7 @@ class Link {
     throw new Ended(response.status, reason.slice(0, REASON_LENGTH));
   }
 
-  /** What came after `cursor`, waiting up to `wait` seconds for it; `{next, count}`. */
+  /** What came after `cursor`, waiting up to `wait` seconds for it; `{next, whole}`. */
   async page(cursor, wait = 0) {
     const query = { since: cursor, limit: PAGE, ...(wait > 0 ? { wait } : {}) };
     const response = await this.fetch(this.url("messages", query), { headers: { Accept: "application/json" } });
@@ -136,7 +147,7 @@ class Link {
     if (page.gap) this.heard({ kind: "gap", id: null });
     for (const frame of page.frames) this.heard(frame);
     if (!this.signal.aborted) this.#events.at(page.next);
-    return { next: page.next, count: page.frames.length };
+    return { next: page.next, whole: page.frames.length < PAGE && text.length < LARGE };
   }
 
   /** Waits; forever when the link closes meanwhile. */
@@ -174,8 +185,8 @@ class Link {
   async #past(since) {
     let cursor = since;
     for (;;) {
-      const { next, count } = await this.page(cursor);
-      if (count < PAGE) return next;
+      const { next, whole } = await this.page(cursor);
+      if (whole) return next;
       cursor = next;
     }
   }
@@ -200,8 +211,10 @@ class Link {
       "Content-Type": entry.bytes === null ? "text/plain; charset=utf-8" : "application/octet-stream",
       // A try whose answer was lost is not published again by the next one.
       "Idempotency-Key": `${this.world.visit}-${entry.key}`,
+      // Words begin with the name; a picture cannot.
+      ...(entry.bytes === null ? {} : { "X-Message-Nick": encodeURIComponent(this.world.name) }),
     };
-    const response = await this.fetch(this.url(""), { method: "POST", headers, body: entry.payload });
+    const response = await this.fetch(topicUrl(this.world.base, this.#room), { method: "POST", headers, body: entry.payload });
     const id = parse(await response.text())?.id;
     if (typeof id !== "string") throw new Ended(ABNORMAL, NO_ANSWER);
     return id;

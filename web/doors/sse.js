@@ -1,7 +1,7 @@
 // Server-Sent Events: the browser's own EventSource. An event is a message's body and its id, and no more.
 
 import { fromBase64, imageType } from "../protocol.js";
-import { ABNORMAL, Ended, httpDoor } from "./http.js";
+import { ABNORMAL, Ended, httpDoor, refusal } from "./http.js";
 
 export const sse = httpDoor({
   name: "sse",
@@ -14,10 +14,11 @@ export const sse = httpDoor({
       source.onopen = () => link.through();
       // It would come back by itself; but whether it may, and by which door, is not its to decide.
       source.onerror = () => reject(new Ended(ABNORMAL, ""));
+      source.addEventListener("refused", ({ data }) => reject(refusal(data)));
       source.addEventListener("gap", () => link.heard({ kind: "gap", id: null }));
       source.onmessage = ({ data, lastEventId }) => {
         const id = lastEventId === "" ? null : lastEventId;
-        link.heard({ kind: "message", id, event: "message", user: null, time: clock.now(), ...body(data) });
+        link.heard({ kind: "message", id, event: "message", user: null, nick: null, time: clock.now(), ...body(data) });
       };
     }),
 });

@@ -1,7 +1,7 @@
 // Streaming fetch: one response that does not end, a JSON message a line.
 
 import { parseText } from "../protocol.js";
-import { ABNORMAL, Ended, httpDoor, readText } from "./http.js";
+import { ABNORMAL, Ended, httpDoor, readText, refusal } from "./http.js";
 
 // The server sends an empty line every 15 seconds.
 const SILENCE = 45_000;
@@ -15,7 +15,10 @@ export const stream = httpDoor({
     const response = await link.fetch(link.url("stream", { since }), accept);
     link.through();
     const lines = new Lines((line) => {
-      if (line.trim() !== "") link.heard(parseText(line));
+      if (line.trim() === "") return;
+      const frame = parseText(line);
+      if (frame.kind === "refused") throw refusal(line);
+      link.heard(frame);
     });
     await noSilence(link, (alive) =>
       readText(response, (piece) => {

@@ -164,7 +164,9 @@ for (const door of HTTP) {
     it.turn();
     await until(() => it.heard.bytes.length === 1, "it came back");
     assert.deepEqual([...it.heard.bytes[0]], [...PNG]);
-    assert.equal(it.topic.asked("post")[0].headers["Content-Type"], "application/octet-stream");
+    const [{ headers }] = it.topic.asked("post");
+    assert.equal(headers["Content-Type"], "application/octet-stream");
+    assert.equal(headers["X-Message-Nick"], ME);
     await until(() => it.outbox.entries.length === 0, "it is no more in the outbox");
     it.connection.dispose();
   });
@@ -197,6 +199,40 @@ test("a history longer than a page comes whole", async () => {
   const it = await page("sse", { topic }).enter();
   await it.hears(...all);
   assert.deepEqual(topic.asked("messages").map(({ query }) => query.since), ["earliest", "e-100", "e-200"]);
+  it.connection.dispose();
+});
+
+test("who reads is named, so that they are present", async () => {
+  for (const door of ["sse", "stream", "longpoll"]) {
+    const it = await page(door).enter();
+    await it.listens();
+    const { query, what } = it.topic.requests.at(-1);
+    assert.deepEqual([query.name, query.session], [ME, "s"], what);
+    it.connection.dispose();
+  }
+});
+
+test("a stream that is not let in says why", async () => {
+  const it = page("stream");
+  it.topic.instead.set("stream", () => new Response('{"event":"refused","reason":"too many topics"}\n'));
+  it.connection.start();
+  await until(() => it.connection.state.name === "closed", "it ends");
+  assert.deepEqual([it.connection.state.code, it.connection.state.reason], [1013, "too many topics"]);
+  it.connection.dispose();
+});
+
+test("an answer that the server ended early, because it is large, is not taken for whole", async () => {
+  const it = page("poll");
+  const large = { messages: [{ data: "x".repeat(1024 * 1024), id: "e-1" }], next: "e-1", gap: false };
+  it.topic.instead.set("messages", () => {
+    it.topic.instead.clear();
+    return json(large);
+  });
+  it.topic.publish("a: 1");
+  it.topic.publish("a: 2");
+  await it.enter();
+  assert.deepEqual(it.heard.messages.slice(1), ["a: 2"]);
+  assert.equal(it.topic.asked("messages").length, 2);
   it.connection.dispose();
 });
 
