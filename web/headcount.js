@@ -3,6 +3,8 @@
 import { topicUrl } from "./protocol.js";
 
 const EVERY = 15_000;
+// By then we are counted, too.
+const FIRST = 500;
 
 export class Headcount {
   #url;
@@ -19,12 +21,13 @@ export class Headcount {
     this.#tell = tell;
   }
 
-  /** Asks now and every 15 seconds. */
+  /** Asks soon, and every 15 seconds. */
   start() {
     if (this.#round !== null) return;
     this.#round = new AbortController();
     this.#tell(this.#count);
-    this.#go(this.#round.signal);
+    const { signal } = this.#round;
+    this.#timer = this.#world.clock.setTimeout(() => this.#go(signal), FIRST);
   }
 
   stop() {

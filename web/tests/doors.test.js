@@ -498,6 +498,7 @@ test("heads are counted every fifteen seconds until it stops", async () => {
   const headcount = new Headcount("a b", { base: "http://h", fetch: topic.fetch, clock }, (count) => counts.push(count));
   headcount.start();
   headcount.start();
+  clock.pass(500);
   await until(() => counts.length === 2, "an answer came");
   assert.deepEqual(counts, [null, 3]);
   assert.equal(topic.asked("presence")[0].pathname, "/topics/a%20b/presence");
