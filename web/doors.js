@@ -76,7 +76,6 @@ export class Choice {
   ended({ unreachable, silent }) {
     const record = this.#record;
     record.failures += 1;
-    if (this.#doors.length === 1) return "later";
     if (unreachable) {
       // Not this door is shut, the server is away; when it is back, the best door may be open.
       this.#at = 0;

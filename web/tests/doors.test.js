@@ -13,7 +13,7 @@ const HTTP = DOORS.filter(({ presence }) => !presence).map(({ name }) => name);
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 1, 2, 3, 4, 5);
 
 /** Somebody's page on a topic, by the door of this name. */
-function page(door, { topic = new FakeTopic(), visit = "v" } = {}) {
+function page(door, { topic = new FakeTopic(), doors = DOORS } = {}) {
   const { FakeWebSocket, sockets } = fakeWebSocket();
   const clock = new FakeClock();
   const outbox = new Outbox();
@@ -23,7 +23,7 @@ function page(door, { topic = new FakeTopic(), visit = "v" } = {}) {
     socketBase: "ws://h",
     name: ME,
     session: "s",
-    visit,
+    visit: "v",
     clock,
     fetch: topic.fetch,
     WebSocket: FakeWebSocket,
@@ -31,7 +31,7 @@ function page(door, { topic = new FakeTopic(), visit = "v" } = {}) {
   };
   const connection = new Connection({
     room: "lobby",
-    choice: new Choice(DOORS, door),
+    choice: new Choice(doors, door),
     world,
     outbox,
     tell: {
@@ -266,6 +266,79 @@ test("an answer that was lost: the next try has the same key, and is not publish
   await it.ready(2);
   await until(() => it.outbox.entries.length === 0, "it is known to be published");
   assert.deepEqual(it.heard.messages, ["jiu: once"]);
+  it.connection.dispose();
+});
+
+test("one message is posted at a time", async () => {
+  const it = page("sse");
+  const answers = [];
+  it.topic.instead.set("post", () => new Promise((answer) => answers.push(answer)));
+  it.say("one");
+  it.say("two");
+  await it.enter();
+  await until(() => answers.length > 0, "the first is posted");
+  await assert.rejects(until(() => answers.length > 1), "and the second waits for its answer");
+  answers[0](json({ id: "e-1" }));
+  await until(() => answers.length === 2, "the second is posted");
+  it.connection.dispose();
+});
+
+test("what the server has told an id for was published, though a cut and a gap hide its echo", async () => {
+  const it = await page("sse").enter();
+  await it.listens();
+  it.topic.instead.set("post", () => json({ id: "e-1" }));
+  it.say("hidden");
+  await until(() => it.outbox.awaiting, "it is posted");
+  await cut(it);
+  it.topic.restart();
+  it.clock.pass(500);
+  await it.ready(2);
+  assert.equal(it.heard.gaps, 1);
+  assert.deepEqual(it.fates(), []);
+  it.connection.dispose();
+});
+
+for (const door of ["sse", "stream"]) {
+  test(`${door}: what is lost between the replay and the opening is told as well`, async () => {
+    const it = await page(door).enter();
+    await cut(it);
+    it.topic.instead.set("messages", () => {
+      it.topic.instead.clear();
+      queueMicrotask(() => {
+        it.topic.publish("a: lost");
+        it.topic.evict();
+      });
+      return json({ messages: [], next: "e-0", gap: false });
+    });
+    it.clock.pass(500);
+    await it.ready(2);
+    await until(() => it.heard.gaps === 1, "the gap is told");
+    it.connection.dispose();
+  });
+}
+
+test("a door that was given up is not listened to", async () => {
+  const opened = [];
+  const stub = {
+    name: "stub",
+    labels: {},
+    presence: false,
+    open: (room, since, events) => {
+      opened.push(events);
+      return { send: () => false, close() {} };
+    },
+  };
+  const it = page("stub", { doors: [stub] });
+  it.connection.start();
+  it.clock.pass(15_500);
+  assert.equal(opened.length, 2);
+  opened[0].opened();
+  opened[0].at("x-9");
+  opened[0].ready();
+  opened[0].heard({ kind: "message", id: "x-1", data: "late", bytes: null, user: null });
+  opened[0].closed({ code: 1000, reason: "" });
+  assert.equal(it.heard.states.at(-1), "stub connecting");
+  assert.deepEqual([it.heard.messages, it.heard.ready], [[], 0]);
   it.connection.dispose();
 });
 
