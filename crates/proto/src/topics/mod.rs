@@ -28,6 +28,8 @@
 //! each of them, see [`Cursors`].
 
 mod cursors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod reader;
 pub mod sse;
