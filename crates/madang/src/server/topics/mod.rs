@@ -19,28 +19,44 @@ mod read;
 pub(super) mod stream;
 mod wait;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use madang_proto::{Topic, topic::TopicError};
 use percent_encoding::percent_decode_str;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 pub(super) use self::{once::Once, payload::Payload};
 use super::{
     http::{Body, Detail, Visit, mark, plain},
     route::Found,
 };
-use crate::{codes::Code, hub::Hub};
+use crate::{codes::Code, drive::WorkerHandle, hub::Hub};
 
 /// What the topics of a site need.
 pub(super) struct Topics {
     pub(super) hub: Hub,
     pub(super) once: Once,
+    /// All of the server.
+    pub(super) workers: OnceLock<Arc<[WorkerHandle]>>,
     /// Largest body.
     pub(super) max_body: usize,
     /// The longest time that a body may take.
     pub(super) patience: Duration,
+}
+
+impl Topics {
+    /// Waits while a worker does not keep up with its mail: what is posted would only pile up there.
+    async fn rest(&self) {
+        const REST: Duration = Duration::from_millis(1);
+        let Some(workers) = self.workers.get() else { return };
+        while workers.iter().any(WorkerHandle::is_behind) {
+            sleep(REST).await;
+        }
+    }
 }
 
 /// An answer that refuses.

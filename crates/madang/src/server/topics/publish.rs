@@ -61,7 +61,10 @@ pub(super) async fn publish<P: Payload>(
             refuse(Code::M509, StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         }
     })?;
+    // History keeps it for minutes, and the connection's buffer is larger.
+    let bytes = Bytes::copy_from_slice(&bytes);
     let contents = kind.read(&bytes)?;
+    topics.rest().await;
     let is_batch = kind == Kind::Lines;
     let send = || {
         let mut ids = Vec::with_capacity(contents.len());
