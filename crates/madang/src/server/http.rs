@@ -354,7 +354,7 @@ fn status(code: Code) -> StatusCode {
 
 /// When to come again, in seconds, where that is any use: not the same for all, so that they do
 /// not come together.
-fn retry_after(code: Code) -> Option<u32> {
+pub(super) fn retry_after(code: Code) -> Option<u32> {
     static TURN: AtomicU32 = AtomicU32::new(0);
     let is_passing = status(code) == StatusCode::SERVICE_UNAVAILABLE;
     is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use madang::{Running, Server};
+use madang::{
+    Running, Server,
+    hub::{Hub, HubConfig},
+};
 use serde_json::Value;
 
 use super::{
@@ -118,4 +121,20 @@ async fn an_event_that_does_not_count_is_checked_too() {
     let read = request(address, "GET", "/topics/t/messages", "");
     let read: Value = serde_json::from_str(&read.body).unwrap();
     assert_eq!(read["messages"][0]["event"], "a");
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_it_says_when_to_come_again() {
+    let hub = Hub::new(HubConfig { max_topics: 1, ..HubConfig::default() });
+    let (address, _running) = start(Server::with_hub(hub).workers(1).topics());
+    assert_eq!(request(address, "POST", "/topics/a", "Content-Length: 1\r\n\r\nx").status, 200);
+    for (method, path) in [("POST", "/topics/b"), ("GET", "/topics/b/messages?wait=1")] {
+        let answer = request(address, method, path, "Content-Length: 0\r\n");
+        assert_eq!(
+            (answer.status, &answer.headers["madang-code"]),
+            (503, &"M511".parse().unwrap())
+        );
+        let after: u32 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!(after > 0);
+    }
 }

@@ -31,7 +31,7 @@ use tokio::time::{sleep, timeout};
 
 pub(super) use self::{once::Once, payload::Payload};
 use super::{
-    http::{Body, Detail, Visit, mark, plain},
+    http::{Body, Detail, Visit, mark, plain, retry_after},
     route::Found,
 };
 use crate::{codes::Code, drive::WorkerHandle, hub::Hub};
@@ -200,6 +200,9 @@ fn wrong_method(methods: &'static str) -> Response<Body> {
 fn refuse(code: Code, status: StatusCode, detail: &str) -> Refused {
     let mut response = plain(status, format!("{code}: {detail}. {}\n", code.cure()));
     mark(&mut response, code);
+    if let Some(seconds) = retry_after(code) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
     response.extensions_mut().insert(Detail(detail.to_owned()));
     Box::new(response)
 }
