@@ -151,3 +151,36 @@ async fn who_says_nothing_is_ended_after_the_time_for_a_head() {
     silent.set_read_timeout(Some(Duration::from_millis(4_500))).unwrap();
     assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
 }
+
+#[tokio::test]
+async fn who_goes_within_his_handshake_keeps_no_place() {
+    use std::{
+        io::Write as _,
+        net::TcpStream,
+        time::{Duration, Instant},
+    };
+    let (address, running) = yard(2);
+    let request = upgrade("", "13", KEY);
+    let (first, second) = request.as_bytes().split_at(40);
+    for number in 0..400 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(first).unwrap();
+        // In two packets it is a matter of HTTP, and some of the seconds come with the end.
+        std::thread::yield_now();
+        stream.write_all(second).unwrap();
+        if number % 2 == 0 {
+            drop(stream.shutdown(std::net::Shutdown::Both));
+        }
+    }
+    // Long before a ping would find out.
+    let (lobby, begun) = (madang::proto::Topic::new("lobby").unwrap(), Instant::now());
+    while !running.hub().presence(&lobby).is_empty() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            running.hub().presence(&lobby).len()
+        );
+        tokio::task::yield_now().await;
+    }
+}
