@@ -14,6 +14,7 @@ pub mod raw;
 pub mod session;
 pub mod topic;
 pub mod topics;
+pub mod who;
 
 pub use protocol::{Carrier, Mount, Opening, Protocol, Rendered};
 pub use publication::{Body, Position, Presence, PresenceChange, Publication};

@@ -6,7 +6,11 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use madang::{Running, proto::PROTOCOLS, tls::TlsConfig};
+use madang::{
+    Running,
+    proto::{Carrier, PROTOCOLS},
+    tls::TlsConfig,
+};
 
 /// Says where the page is and what answers where. A closed standard output is no reason to stop.
 pub(super) fn greet(running: &Running, tls: Option<&TlsConfig>) {
@@ -27,12 +31,24 @@ pub(super) fn greet(running: &Running, tls: Option<&TlsConfig>) {
         let _ = writeln!(text, "  unix socket   {}", path.display());
     }
     if let Some(address) = running.addresses().first() {
-        let base = page(*address).replacen("http", "ws", 1);
-        let base = base.trim_end_matches('/');
-        for mount in PROTOCOLS.iter().flat_map(|protocol| protocol.mounts) {
-            let path = if mount.segment { "/{topic}" } else { "" };
-            let _ = writeln!(text, "  WebSocket     {base}{}{path}  {}", mount.path, mount.about);
+        let http = page(*address);
+        let http = http.trim_end_matches('/');
+        let ws = http.replacen("http", "ws", 1);
+        for protocol in PROTOCOLS {
+            for mount in protocol.mounts {
+                let (base, name) = match protocol.carrier {
+                    Carrier::WebSocket => (&*ws, "WebSocket"),
+                    // Who reads several topics finds the way in the documentation.
+                    _ if !mount.segment => continue,
+                    _ => (http, protocol.name),
+                };
+                let segment = if mount.segment { "/{topic}" } else { "" };
+                let (path, tail, about) = (mount.path, mount.tail, mount.about);
+                let _ = writeln!(text, "  {name:<14}{base}{path}{segment}{tail}  {about}");
+            }
         }
+        let _ = writeln!(text, "  publish       curl -d 'hello' {http}/topics/lobby");
+        let _ = writeln!(text, "  listen        curl -N {http}/topics/lobby/stream");
     }
     if let Some(fingerprint) = tls.and_then(TlsConfig::fingerprint) {
         let _ = writeln!(

@@ -1,6 +1,6 @@
 //! `madang serve`: the yard, on one port.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use clap::Args;
 use madang::{
@@ -213,8 +213,14 @@ fn trusted_proxies(settings: &Settings) -> TrustedProxies {
 fn hub_config(settings: &Settings) -> hub::HubConfig {
     let limits =
         hub::Limits { count: settings.size("history.count"), age: settings.seconds("history.age") };
+    let rule = |text: &String| {
+        let (pattern, count, seconds) = config::read_history_rule(text)?;
+        let age = seconds.map_or(limits.age, Duration::from_secs);
+        Some((hub::Pattern::new(pattern), hub::Limits { count, age }))
+    };
+    let rules = settings.list("history.rules").iter().filter_map(rule).collect();
     let max_bytes = settings.size("history.max_bytes");
-    let history = hub::HistoryConfig { limits, max_bytes, ..hub::HistoryConfig::default() };
+    let history = hub::HistoryConfig { limits, rules, max_bytes };
     hub::HubConfig { history, ..hub::HubConfig::default() }
 }
 

@@ -2,7 +2,7 @@
 //! sample in `docs/` all come from this list: a new key is one entry here, and one line where
 //! `madang serve` applies it.
 
-use super::kind::{Check, Kind, anything, origin, proxy, subprotocol};
+use super::kind::{Check, Kind, anything, history_rule, origin, proxy, subprotocol};
 
 /// One key.
 pub(crate) struct Key {
@@ -154,6 +154,8 @@ pub(crate) const KEYS: &[Key] = &[
         "Publications that each topic keeps for those who come later."),
     Key::new("history.age", "history-age", Kind::Seconds(0), "300",
         "Seconds after which a kept publication is forgotten."),
+    Key::new("history.rules", "history-rule", Kind::List("PATTERN=COUNT/SECONDS", history_rule as Check), "[]",
+        "What some topics keep instead, such as chat.*=1000/3600; the first rule that fits counts. May be given several times."),
     Key::new("history.max_bytes", "history-bytes", Kind::Bytes, "67108864",
         "How much all topics keep together; the oldest goes first."),
 ];

@@ -193,6 +193,26 @@ pub(crate) fn proxy(text: &str) -> Result<(), String> {
     text.parse::<madang::TrustedProxies>().map(|_| ()).map_err(|error| error.to_string())
 }
 
+/// A rule for the history of some topics, `PATTERN=COUNT` or `PATTERN=COUNT/SECONDS`.
+pub(crate) fn history_rule(text: &str) -> Result<(), String> {
+    read_history_rule(text).map(drop).ok_or_else(|| {
+        "write it like chat.*=1000 or chat.*=1000/3600: a topic's name, with * at its end for all that \
+         begin so, how many messages, and for how many seconds"
+            .into()
+    })
+}
+
+/// The pattern, the count, and the seconds where they are given. A topic's name may have `=` in it.
+pub(crate) fn read_history_rule(text: &str) -> Option<(&str, usize, Option<u64>)> {
+    let (pattern, bounds) = text.rsplit_once('=')?;
+    let (count, seconds) = match bounds.split_once('/') {
+        Some((count, seconds)) => (count, Some(seconds.parse().ok()?)),
+        None => (bounds, None),
+    };
+    (!pattern.is_empty()).then_some(())?;
+    Some((pattern, count.parse().ok()?, seconds))
+}
+
 pub(crate) fn subprotocol(text: &str) -> Result<(), String> {
     // RFC 6455 §11.3.4: a token of RFC 9110.
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -206,6 +226,15 @@ pub(crate) fn subprotocol(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_history_rule_has_a_pattern_and_bounds() {
+        assert_eq!(read_history_rule("chat.*=1000/60"), Some(("chat.*", 1000, Some(60))));
+        assert_eq!(read_history_rule("a=b=0"), Some(("a=b", 0, None)));
+        for bad in ["", "chat", "=1", "chat=", "chat=x", "chat=1/", "chat=1/x", "chat=-1"] {
+            assert!(history_rule(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_and_without_a_unit() {

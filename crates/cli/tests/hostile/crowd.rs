@@ -31,6 +31,43 @@ fn readers_who_read_nothing_cost_their_outbox_and_then_nothing() {
 }
 
 #[test]
+fn streams_that_nobody_reads_cost_their_outbox_and_then_nothing() {
+    let yard = Yard::start(&["--max-stall", "2"]);
+    // Ten that the worker answers, ten that an HTTP library carries.
+    let readers: Vec<Peer> = (0..20)
+        .map(|number| {
+            let mut peer = Peer::connect(yard.address);
+            if number % 2 == 1 {
+                peer.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+                assert!(peer.head().starts_with("HTTP/1.1 200"));
+                peer.read(3);
+            }
+            let kind = if number % 4 < 2 { "sse" } else { "stream" };
+            let request = format!("GET /topics/fast/{kind} HTTP/1.1\r\nHost: x\r\n\r\n");
+            peer.send(request.as_bytes());
+            assert!(peer.head().starts_with("HTTP/1.1 200"));
+            peer
+        })
+        .collect();
+    let mut publisher = Peer::connect(yard.address);
+    let body = "x".repeat(40_000);
+    let post =
+        format!("POST /topics/fast HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n{body}");
+    // Each is sent 40 MB.
+    for _ in 0..1_000 {
+        assert!(publisher.send(post.as_bytes()));
+        let head = publisher.head();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(publisher.read(length.unwrap().parse().unwrap()).is_some());
+    }
+    drop(publisher);
+    yard.empties();
+    drop(readers);
+    yard.held("20 streams that nobody reads under 40 MB", 48);
+}
+
+#[test]
 fn fifteen_thousand_of_250_addresses_come_and_go() {
     let yard = Yard::start(&["--max-connections-per-address", "60"]);
     let source = |last| IpAddr::V4(Ipv4Addr::new(127, 0, 1, last));

@@ -78,7 +78,7 @@ impl Peer {
     }
 
     /// `None` at the end of the connection.
-    fn read(&mut self, count: usize) -> Option<Vec<u8>> {
+    pub(crate) fn read(&mut self, count: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; count];
         match self.0.read_exact(&mut bytes) {
             Ok(()) => Some(bytes),

@@ -172,7 +172,7 @@ impl WorkerHandle {
     }
 
     /// The worker does not keep up with its mail: those who make more of it are to wait.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         self.0.waiting.load(Ordering::Relaxed) > Self::MAX_WAITING
     }
 

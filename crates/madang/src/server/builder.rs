@@ -1,6 +1,11 @@
 //! Building a server.
 
-use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use madang_proto::{
     Kind, Protocol, raw,
@@ -346,6 +351,7 @@ impl Server {
             tls: self.tls,
             topics: self.topics.then(|| Topics {
                 hub: self.hub.clone(),
+                workers: OnceLock::new(),
                 once: Once::new(self.http.max_idempotency_keys),
                 max_body: self.drive.limits.max_message,
                 patience: self.drive.limits.message_timeout,

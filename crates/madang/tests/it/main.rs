@@ -16,6 +16,7 @@ mod slow;
 mod stop;
 mod tls;
 mod tls_peers;
+mod topics;
 mod workers;
 
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Cursor, Opening, session::Refusal};
+use crate::{Cursor, Opening, session::Refusal, who};
 
 /// The query's options. Unknown ones are ignored: they may be the application's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,18 +13,13 @@ pub struct Options {
     pub envelope: bool,
     /// `presence=1`: tell of joins and leaves.
     pub presence: bool,
-    /// `name`: what others see, at most [`Options::MAX_NAME`] characters.
+    /// `name`: what others see, at most 64 characters.
     pub name: Option<Arc<str>>,
     /// `session`: a key of the client's own, by which it is known again after a cut.
     pub session: Option<Arc<str>>,
 }
 
 impl Options {
-    /// The longest name, in characters.
-    pub const MAX_NAME: usize = 64;
-    /// The longest session key, in bytes.
-    pub const MAX_SESSION: usize = 64;
-
     /// Reads the query; an option that cannot be understood is refused with a sentence.
     pub fn read(opening: &Opening<'_>) -> Result<Self, Refusal> {
         let mut options = Self::default();
@@ -33,8 +28,8 @@ impl Options {
                 "since" => options.since = Cursor::parse(&value),
                 "envelope" => options.envelope = envelope(&value)?,
                 "presence" => options.presence = flag(&value)?,
-                "name" => options.name = name(&value)?,
-                "session" => options.session = session(&value)?,
+                "name" => options.name = who::name(&value)?,
+                "session" => options.session = who::session(&value)?,
                 _ => {}
             }
         }
@@ -60,24 +55,4 @@ fn flag(value: &str) -> Result<bool, Refusal> {
         "" | "0" | "false" => Ok(false),
         _ => refuse("presence can only be `1` or `0`"),
     }
-}
-
-fn name(value: &str) -> Result<Option<Arc<str>>, Refusal> {
-    if value.chars().count() > Options::MAX_NAME || value.chars().any(char::is_control) {
-        return refuse(format!(
-            "a name has at most {} characters, none a control character",
-            Options::MAX_NAME
-        ));
-    }
-    Ok((!value.is_empty()).then(|| value.into()))
-}
-
-fn session(value: &str) -> Result<Option<Arc<str>>, Refusal> {
-    if value.len() > Options::MAX_SESSION || !value.bytes().all(|b| b.is_ascii_graphic()) {
-        return refuse(format!(
-            "a session key has at most {} ASCII characters",
-            Options::MAX_SESSION
-        ));
-    }
-    Ok((!value.is_empty()).then(|| value.into()))
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::{
     Cursor, Form, Input, Kind, Opening, Out, Publication, Session, Token, Topic,
-    raw::Options,
     session::{Outcome, Present, Refusal, Subscribe},
+    who,
 };
 
 use super::Cursors;
@@ -44,8 +44,7 @@ pub(super) fn open(
 ) -> Result<Box<dyn Session>, Refusal> {
     let cursors = Cursors::read(opening, Cursor::Now)
         .map_err(|error| Refusal { reason: error.to_string() })?;
-    let Options { name, session, .. } = Options::read(opening)?;
-    let who = Present { user: name, key: session };
+    let who = who::read(opening)?;
     Ok(Box::new(Reader { style, cursors, who, due: None }))
 }
 

@@ -38,6 +38,8 @@ pub(in super::super) fn check<B>(
     let checked = upgrade::check_origin(site, local, client, origin, host);
     checked.map_err(|mut refused| {
         vary(refused.headers_mut());
+        // No proxy takes this connection for a tunnel.
+        refused.headers_mut().remove(header::CONNECTION);
         refused
     })?;
     // Never `*` together with credentials: whoever is let in as one of all has none.

@@ -17,26 +17,44 @@ mod read;
 pub(super) mod stream;
 mod wait;
 
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use madang_proto::{Topic, topic::TopicError};
 use percent_encoding::percent_decode_str;
+use tokio::time::{sleep, timeout};
 
 pub(super) use self::{once::Once, payload::Payload};
 use super::{
-    forwarded::Client,
     http::{Body, Visit, mark, plain},
     route::Found,
 };
-use crate::{codes::Code, hub::Hub};
+use crate::{codes::Code, drive::WorkerHandle, hub::Hub};
 
 /// What the topics of a site need.
 pub(super) struct Topics {
     pub(super) hub: Hub,
     pub(super) once: Once,
+    /// All of the server.
+    pub(super) workers: OnceLock<Arc<[WorkerHandle]>>,
     /// Largest body.
     pub(super) max_body: usize,
     /// The longest time that a body may take.
-    pub(super) patience: std::time::Duration,
+    pub(super) patience: Duration,
+}
+
+impl Topics {
+    /// Waits while a worker does not keep up with its mail: what is posted would only pile up there.
+    async fn rest(&self) {
+        const REST: Duration = Duration::from_millis(1);
+        let Some(workers) = self.workers.get() else { return };
+        while workers.iter().any(WorkerHandle::is_behind) {
+            sleep(REST).await;
+        }
+    }
 }
 
 /// An answer that refuses.
@@ -80,9 +98,14 @@ pub(super) async fn answer<P: Payload>(
         return Err(request);
     }
     let client = visit.site.identify(visit.peer, &mut request);
+    let (parts, payload) = request.into_parts();
+    let (request, mut payload) = (Request::from_parts(parts, ()), Some(payload));
     let allow = match cors::check(&visit.site, || visit.local, &client, &request) {
         Ok(allow) => allow,
-        Err(refused) => return Ok(*refused),
+        Err(refused) => {
+            skip(payload).await;
+            return Ok(*refused);
+        }
     };
     let methods = match &asked {
         Some((_, methods)) if !is_streamed => methods,
@@ -91,15 +114,26 @@ pub(super) async fn answer<P: Payload>(
     let mut response = if request.method() == Method::OPTIONS {
         cors::preflight(methods)
     } else if let Some(found) = streams.filter(|_| is_streamed) {
-        stream::answer(visit, &client, &found, request).await
+        stream::answer(visit, &client, &found, &request).await
     } else if let Some((asked, _)) = asked {
-        let answered = carry_out(visit, topics, asked, methods, request, &client).await;
+        let answered = carry_out(visit, topics, asked, methods, &request, &mut payload).await;
         answered.unwrap_or_else(|refused| *refused)
     } else {
         wrong_method(methods)
     };
     allow.put_on(&mut response);
+    skip(payload).await;
     Ok(response)
+}
+
+/// Reads what nobody wants, so that the connection can go on with the next request. Of more than a
+/// little the connection does not survive.
+async fn skip<P: Payload>(payload: Option<P>) {
+    const LITTLE: usize = 64 * 1024;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if let Some(payload) = payload {
+        drop(timeout(PATIENCE, payload.read(LITTLE)).await);
+    }
 }
 
 async fn carry_out<P: Payload>(
@@ -107,18 +141,17 @@ async fn carry_out<P: Payload>(
     topics: &Topics,
     asked: Asked<'_>,
     methods: &'static str,
-    request: Request<P>,
-    client: &Client,
+    request: &Request<()>,
+    payload: &mut Option<P>,
 ) -> Result<Response<Body>, Refused> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match asked {
         Asked::Publish(topic) if request.method() == Method::POST => {
-            publish::publish(topics, &named(topic)?, request).await
+            publish::publish(topics, &named(topic)?, request, payload).await
         }
         Asked::Messages(topic) if is_read => {
             let topic = topic.map(named).transpose()?;
-            let request = request.map(drop);
-            read::messages(visit, topics, topic.as_ref(), &request, client).await
+            read::messages(visit, topics, topic.as_ref(), request).await
         }
         Asked::Presence(topic) if is_read => Ok(read::presence(topics, &named(topic)?)),
         _ => Err(Box::new(wrong_method(methods))),

@@ -38,14 +38,20 @@ const OWN: &str = "x-message-";
 pub(super) async fn publish<P: Payload>(
     topics: &Topics,
     topic: &Topic,
-    request: Request<P>,
+    request: &Request<()>,
+    payload: &mut Option<P>,
 ) -> Result<Response<Body>, Refused> {
-    let (parts, payload) = request.into_parts();
-    let event = event(&parts.headers, parts.uri.query().unwrap_or_default())?;
-    let headers = own_headers(&parts.headers)?;
-    let key = key(&parts.headers)?;
-    let kind = Kind::of(&parts.headers);
-    let bytes = timeout(topics.patience, payload.read(topics.max_body)).await;
+    let event = event(request.headers(), request.uri().query().unwrap_or_default())?;
+    let headers = own_headers(request.headers())?;
+    let key = key(request.headers())?;
+    let kind = Kind::of(request.headers());
+    let read = async {
+        match payload.take() {
+            Some(payload) => payload.read(topics.max_body).await,
+            None => Ok(Bytes::new()),
+        }
+    };
+    let bytes = timeout(topics.patience, read).await;
     let bytes = bytes.unwrap_or(Err(Unread::Cut)).map_err(|why| match why {
         Unread::TooLarge => {
             let detail = format!("a body has at most {} bytes", topics.max_body);
@@ -55,7 +61,10 @@ pub(super) async fn publish<P: Payload>(
             refuse(Code::M509, StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         }
     })?;
+    // History keeps it for minutes, and the connection's buffer is larger.
+    let bytes = Bytes::copy_from_slice(&bytes);
     let contents = kind.read(&bytes)?;
+    topics.rest().await;
     let is_batch = kind == Kind::Lines;
     let send = || {
         let mut ids = Vec::with_capacity(contents.len());

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use madang_proto::{
-    Cursor, Opening, Position, Topic, raw,
+    Cursor, Opening, Position, Topic,
     session::Present,
     topics::{self, Cursors, Message},
+    who,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
@@ -15,10 +16,7 @@ use super::{Refused, Topics, json, refuse, wait::Bell};
 use crate::{
     codes::Code,
     hub::{HistoryPage, Hub, Published},
-    server::{
-        forwarded::Client,
-        http::{Body, Visit, stopped},
-    },
+    server::http::{Body, Visit, stopped},
 };
 
 /// The longest that a reader may wait.
@@ -62,9 +60,9 @@ impl Wish {
                 _ => {}
             }
         }
-        let options = raw::Options::read(opening).map_err(|refusal| bad(&refusal.reason))?;
-        // A poll comes and goes; only who names himself is somebody who stays.
-        let who = options.session.map(|key| Present { user: options.name, key: Some(key) });
+        let who = who::read(opening).map_err(|refusal| bad(&refusal.reason))?;
+        // A poll comes and goes; only who has a key is somebody who stays.
+        let who = who.key.is_some().then_some(who);
         Ok(Self { cursors, limit: limit.min(MAX_LIMIT), wait: wait.min(MAX_WAIT), who })
     }
 }
@@ -82,7 +80,6 @@ pub(super) async fn messages(
     topics: &Topics,
     topic: Option<&Topic>,
     request: &Request<()>,
-    _client: &Client,
 ) -> Result<Response<Body>, Refused> {
     let last = request.headers().get("last-event-id").and_then(|last| last.to_str().ok());
     let opening = Opening {

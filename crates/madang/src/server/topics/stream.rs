@@ -40,7 +40,7 @@ use crate::{
 /// The answer's head and its session, where a request can be answered with a stream.
 type Agreed = Result<(Response<()>, Begin), Box<Response<Body>>>;
 
-fn agree<B>(found: &Found<'_>, request: &Request<B>) -> Agreed {
+fn agree(found: &Found<'_>, request: &Request<()>) -> Agreed {
     let (Door::Protocol(_, protocol), Some(kind)) = (found.door, found.stream()) else {
         return Err(Box::new(refusal(Code::M204)));
     };
@@ -67,16 +67,14 @@ fn agree<B>(found: &Found<'_>, request: &Request<B>) -> Agreed {
 }
 
 /// Answers with a stream that the HTTP library carries.
-pub(super) async fn answer<B>(
+pub(super) async fn answer(
     visit: &Visit,
     client: &Client,
     found: &Found<'_>,
-    request: Request<B>,
+    request: &Request<()>,
 ) -> Response<Body> {
-    let agreed = agree(found, &request);
     let is_head = request.method() == Method::HEAD;
-    drop(request);
-    let (response, begin) = match agreed {
+    let (response, begin) = match agree(found, request) {
         Ok(agreed) => agreed,
         Err(refused) => return *refused,
     };

@@ -1,7 +1,7 @@
 //! HTTP/2: pages, and WebSockets by extended CONNECT.
 
 mod flood;
-mod peer;
+pub(crate) mod peer;
 
 use std::time::Duration;
 

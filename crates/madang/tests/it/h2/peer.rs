@@ -19,31 +19,31 @@ use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 use crate::client::News;
 
 /// What a test waits for before it fails; nothing takes so long.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits for something that comes.
-pub(super) async fn soon<F: Future>(future: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     timeout(PATIENCE, future).await.unwrap()
 }
 
 /// A connection.
-pub(super) struct Peer {
-    pub(super) requests: SendRequest<Bytes>,
+pub(crate) struct Peer {
+    pub(crate) requests: SendRequest<Bytes>,
     /// Ends with the connection.
-    pub(super) driver: JoinHandle<Result<(), h2::Error>>,
+    pub(crate) driver: JoinHandle<Result<(), h2::Error>>,
     address: SocketAddr,
 }
 
 /// An answer that is no WebSocket.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Peer {
     /// Connects, and waits until the server's settings are known.
-    pub(super) async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let tcp = TcpStream::connect(address).await.unwrap();
         let (requests, connection) = Builder::new()
             .initial_window_size(64 * 1024)
@@ -58,26 +58,26 @@ impl Peer {
         peer
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> Request<()> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> Request<()> {
         let uri = format!("http://{}{path}", self.address);
         Request::builder().method(method).uri(uri).version(http::Version::HTTP_2).body(()).unwrap()
     }
 
     /// A request for a WebSocket that offers nothing.
-    pub(super) fn websocket(&self, path: &str) -> Request<()> {
+    pub(crate) fn websocket(&self, path: &str) -> Request<()> {
         let mut request = self.request(Method::CONNECT, path);
         request.extensions_mut().insert(Protocol::from_static("websocket"));
         request.headers_mut().insert("sec-websocket-version", "13".parse().unwrap());
         request
     }
 
-    pub(super) async fn ask(&mut self, method: Method, path: &str) -> Answer {
+    pub(crate) async fn ask(&mut self, method: Method, path: &str) -> Answer {
         let request = self.request(method, path);
         self.send(request).await
     }
 
     /// Sends a request without a body and reads the whole answer.
-    pub(super) async fn send(&mut self, request: Request<()>) -> Answer {
+    pub(crate) async fn send(&mut self, request: Request<()>) -> Answer {
         let (response, _stream) = self.begin(request, true).await.unwrap();
         let (parts, mut stream) = soon(response).await.unwrap().into_parts();
         let mut body = Vec::new();
@@ -91,7 +91,7 @@ impl Peer {
     }
 
     /// Sends a request.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &mut self,
         request: Request<()>,
         is_end: bool,
@@ -101,12 +101,12 @@ impl Peer {
     }
 
     /// Opens a WebSocket; panics when it is refused.
-    pub(super) async fn open(&mut self, path: &str) -> WebSocket {
+    pub(crate) async fn open(&mut self, path: &str) -> WebSocket {
         let request = self.websocket(path);
         self.open_with(request, None).await
     }
 
-    pub(super) async fn open_with(
+    pub(crate) async fn open_with(
         &mut self,
         request: Request<()>,
         deflate: Option<deflate::Agreement>,
@@ -126,27 +126,27 @@ impl Peer {
 }
 
 /// A stream that is a WebSocket.
-pub(super) struct WebSocket {
-    pub(super) response: Response<()>,
-    pub(super) to: SendStream<Bytes>,
-    pub(super) from: RecvStream,
+pub(crate) struct WebSocket {
+    pub(crate) response: Response<()>,
+    pub(crate) to: SendStream<Bytes>,
+    pub(crate) from: RecvStream,
     connection: Connection,
     news: VecDeque<News>,
 }
 
 impl WebSocket {
-    pub(super) async fn text(&mut self, text: &str) {
+    pub(crate) async fn text(&mut self, text: &str) {
         self.send(Kind::Text, text.as_bytes()).await;
     }
 
-    pub(super) async fn send(&mut self, kind: Kind, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: Kind, bytes: &[u8]) {
         let mut out = Vec::new();
         self.connection.send(kind, bytes, &mut out).unwrap();
         self.bytes(out).await;
     }
 
     /// Sends bytes as they are, as the window allows.
-    pub(super) async fn bytes(&mut self, bytes: impl Into<Bytes>) {
+    pub(crate) async fn bytes(&mut self, bytes: impl Into<Bytes>) {
         let mut bytes = bytes.into();
         while !bytes.is_empty() {
             self.to.reserve_capacity(bytes.len());
@@ -160,13 +160,13 @@ impl WebSocket {
     }
 
     /// Begins to say goodbye.
-    pub(super) async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         self.connection.close(1000.into(), "", Instant::now()).unwrap();
         self.transmit().await;
     }
 
     /// The next thing that comes.
-    pub(super) async fn next(&mut self) -> News {
+    pub(crate) async fn next(&mut self) -> News {
         loop {
             if let Some(news) = self.news.pop_front() {
                 return news;
@@ -183,7 +183,7 @@ impl WebSocket {
         }
     }
 
-    pub(super) async fn next_text(&mut self) -> String {
+    pub(crate) async fn next_text(&mut self) -> String {
         match self.next().await {
             News::Text(text) => text,
             news => panic!("{news:?} instead of a text"),
@@ -191,7 +191,7 @@ impl WebSocket {
     }
 
     /// Reads until the end; the code and reason of the close.
-    pub(super) async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             if let News::Closed(code, reason) = self.next().await {
                 return (code, reason);
