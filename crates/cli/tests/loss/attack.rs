@@ -18,7 +18,7 @@ use super::{
 };
 
 pub(crate) const TOPIC: &str = "loss";
-/// How long the clients may take to read what is left when nothing new comes.
+/// How long the clients may take to read what is left, on a machine that keeps pace badly.
 const CATCH_UP: Duration = Duration::from_mins(3);
 /// How often something that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -103,7 +103,7 @@ impl Scene {
             posted: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
-            deadline: Instant::now() + publish::length(each) * 2 + CATCH_UP,
+            deadline: Instant::now() + publish::length(each) * 4 + CATCH_UP,
         }
     }
 
