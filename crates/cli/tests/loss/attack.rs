@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -56,16 +59,16 @@ impl Attack {
             scene.over();
             let figures = running.into_iter().map(|(door, one)| (door, one.join().unwrap()));
             let figures: Vec<_> = figures.collect();
-            // What publishers say comes first: clients fail with them.
+            if let Some(why) = scene.failed.get() {
+                panic!("LOSS_SEED={seed}: {why}");
+            }
             posted.and(sent).unwrap();
             figures
         });
         assert!(server.is_alive(), "the program ended");
         let mut sums: Vec<_> = Door::ALL.map(|door| (door, Figures::default())).into();
-        let results: Result<Vec<_>, String> =
-            results.into_iter().map(|(door, one)| Ok((door, one?))).collect();
-        for (door, figures) in results.unwrap_or_else(|why| panic!("LOSS_SEED={seed}: {why}")) {
-            sums[door as usize].1 += figures;
+        for (door, figures) in results {
+            sums[door as usize].1 += figures.unwrap();
         }
         scene.check_truth(each);
         sums
@@ -83,7 +86,8 @@ pub(crate) struct Scene {
     /// Which message has which number, as the first who heard of it says.
     truth: Vec<AtomicU64>,
     posted: AtomicU64,
-    failed: AtomicBool,
+    /// What the first who failed says.
+    failed: OnceLock<String>,
     is_over: AtomicBool,
     deadline: Instant,
 }
@@ -101,7 +105,7 @@ impl Scene {
             epoch: epoch.to_owned(),
             truth: (0..total).map(|_| AtomicU64::new(0)).collect(),
             posted: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
+            failed: OnceLock::new(),
             is_over: AtomicBool::new(false),
             deadline: Instant::now() + publish::length(each) * 4 + CATCH_UP,
         }
@@ -194,17 +198,15 @@ impl Scene {
 
     /// Whether to go on.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.failed.load(SeqCst) {
+        if self.failed.get().is_some() {
             return Err("another one failed".into());
         }
         if Instant::now() > self.deadline { Err("the rest never came".into()) } else { Ok(()) }
     }
 
     fn or_fail<T>(&self, result: Result<T, String>) -> Result<T, String> {
-        if let Err(why) = &result
-            && !self.failed.swap(true, SeqCst)
-        {
-            eprintln!("{why}");
+        if let Err(why) = &result {
+            self.failed.get_or_init(|| why.clone());
         }
         result
     }

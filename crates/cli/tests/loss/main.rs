@@ -31,6 +31,7 @@ fn each_message_comes_once_and_in_order_at_every_door() {
         println!("{door}: {figures}");
         assert_eq!(figures.gaps, 0, "{door}: something was lost");
         assert!(figures.cuts >= 20 * 10, "{door}: there were few cuts: {figures}");
+        assert!(figures.ends <= figures.cuts / 10, "{door}: the server does not stay: {figures}");
     }
 }
 
