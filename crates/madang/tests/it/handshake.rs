@@ -161,17 +161,15 @@ async fn who_goes_within_his_handshake_keeps_no_place() {
     };
     let (address, running) = yard(2);
     let request = upgrade("", "13", KEY);
-    let (first, second) = request.as_bytes().split_at(40);
-    for number in 0..400 {
+    let (first, second) = request.as_bytes().split_at(1);
+    for _ in 0..150 {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.write_all(first).unwrap();
-        // In two packets it is a matter of HTTP, and some of the seconds come with the end.
-        std::thread::yield_now();
+        // The attack's own pace: in two packets it is a matter of HTTP, and the end comes with the second.
+        std::thread::sleep(Duration::from_millis(5));
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         stream.write_all(second).unwrap();
-        if number % 2 == 0 {
-            drop(stream.shutdown(std::net::Shutdown::Both));
-        }
     }
     // Long before a ping would find out.
     let (lobby, begun) = (madang::proto::Topic::new("lobby").unwrap(), Instant::now());
