@@ -32,6 +32,16 @@ const STEPS: &[Step] = &[
         run: foreign::websockets_py,
     },
     Step { name: "openapi", what: "the HTTP doors as /openapi.json says", run: openapi::step },
+    Step {
+        name: "doors",
+        what: "in by one door, out at another: npm ws, npm eventsource, curl",
+        run: foreign::doors,
+    },
+    Step {
+        name: "sse-judge",
+        what: "the shared judge of Server-Sent Events",
+        run: foreign::sse_judge,
+    },
     Step { name: "browser", what: "the chat page in Chromium", run: foreign::browser },
 ];
 

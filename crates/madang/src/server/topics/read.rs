@@ -162,15 +162,15 @@ fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
         found.gap |= page.gap;
         pages.push((topic.clone(), page));
     }
+    let mut lists = Vec::with_capacity(pages.len());
     for (topic, page) in pages {
         // Before its first message, until that is taken.
         let first = page.messages.first().map(|first| first.publication().id);
         let start = first.map_or(page.next, |id| Position { seq: id.seq.saturating_sub(1), ..id });
         cursors.advance(&topic, start);
-        found.messages.extend(page.messages);
+        lists.push(page.messages);
     }
-    // A topic's own messages stay in their order.
-    found.messages.sort_by_key(|published| published.publication().time);
+    found.messages = by_time(lists, |published| published.publication().time);
     let mut bytes = 0;
     let fit = found.messages.iter().take(limit).take_while(|published| {
         let had = bytes;
@@ -183,6 +183,22 @@ fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
         cursors.advance(&published.publication().topic, published.publication().id);
     }
     found
+}
+
+/// One list in the order of time, in which each list's own order stays whatever its times say: the
+/// clock goes back now and then, if only by a millisecond.
+fn by_time<T>(lists: Vec<Vec<T>>, time: impl Fn(&T) -> u64) -> Vec<T> {
+    let timed = lists.into_iter().flat_map(|list| {
+        let latest = list.iter().scan(0, |latest, one| {
+            *latest = time(one).max(*latest);
+            Some(*latest)
+        });
+        let latest: Vec<u64> = latest.collect();
+        latest.into_iter().zip(list)
+    });
+    let mut timed: Vec<(u64, T)> = timed.collect();
+    timed.sort_by_key(|(time, _)| *time);
+    timed.into_iter().map(|(_, one)| one).collect()
 }
 
 #[derive(Serialize)]
@@ -242,5 +258,13 @@ mod tests {
         ] {
             assert_eq!(seconds(text), read, "{text}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_reorder_a_topic() {
+        let lists = vec![vec![("a1", 5), ("a2", 4), ("a3", 7)], vec![("b1", 4), ("b2", 6)]];
+        let names: Vec<&str> =
+            by_time(lists, |(_, time)| *time).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["b1", "a1", "a2", "b2", "a3"]);
     }
 }
