@@ -1,10 +1,12 @@
 // The chat page: puts the connection, the outbox and the view together.
 
 import { Connection } from "./connection.js";
+import { AUTOMATIC, Choice, DOORS } from "./doors.js";
+import { Headcount } from "./headcount.js";
 import { imageBytes } from "./images.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
-import { byteLength, cleanName, cleanRoom, encodeText, MESSAGE_LIMIT, roomProblem, socketUrl } from "./protocol.js";
+import { byteLength, cleanName, cleanRoom, encodeText, MESSAGE_LIMIT, roomProblem } from "./protocol.js";
 import { View } from "./view.js";
 import { wordsFor } from "./words.js";
 
@@ -25,7 +27,10 @@ const clock = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
-let here = null; // {name, room, session, outbox, connection}
+// By this and an entry's key the server knows the entries of this visit; a reload is another visit.
+const visit = newKey();
+let way = new Choice(DOORS, query.get("door")).name;
+let here = null; // {name, room, session, outbox, headcount, connection}
 let kept = takeKept(); // the same before a reload
 let unread = 0;
 
@@ -34,14 +39,25 @@ let unread = 0;
 function enter(name, room) {
   if (here?.name === name && here.room === room) return;
   here?.connection.dispose();
+  here?.headcount.stop();
   const outbox = outboxes.get(room) ?? new Outbox();
   outbox.carry(name);
   outboxes.set(room, outbox);
   // The session key lets the server take a quick return for the same visit.
-  const session = kept?.name === name && kept.room === room ? kept.session : newSession();
+  const session = kept?.name === name && kept.room === room ? kept.session : newKey();
   kept = null;
-  here = { name, room, session, outbox, connection: null };
-  here.connection = connect(here);
+  const world = worldFor(name, session);
+  const tell = {
+    state: stateChanged,
+    message: messageCame,
+    presence: presenceChanged,
+    ready: () => view.busy(false),
+    gap: gapCame,
+    outbox: showOutbox,
+  };
+  const choice = new Choice(DOORS, way);
+  const connection = new Connection({ room, choice, world, outbox, tell, random: Math.random });
+  here = { name, room, session, outbox, headcount: new Headcount(room, world, view.headcount.bind(view)), connection };
   keep(localStorage, LAST_NAME, name);
   address(room);
   view.enter(name, room);
@@ -52,20 +68,22 @@ function enter(name, room) {
   here.connection.start();
 }
 
-function connect({ name, room, session, outbox }) {
-  const base = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}`;
-  return new Connection({
-    url: (cursor) => socketUrl(base, { room, name, session, cursor }),
+// What the doors use of the browser, and who we are.
+function worldFor(name, session) {
+  return {
+    base: location.origin,
+    socketBase: `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}`,
     name,
-    outbox,
-    tell: { state: stateChanged, message: messageCame, presence: presenceChanged, gap: gapCame, outbox: showOutbox },
-    WebSocket,
+    session,
+    visit,
     clock,
-    random: Math.random,
-  });
+    fetch: (url, options) => fetch(url, options),
+    WebSocket: globalThis.WebSocket,
+    EventSource: globalThis.EventSource,
+  };
 }
 
-function newSession() {
+function newKey() {
   // `crypto.randomUUID` is missing where the page came by plain HTTP from another machine.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -75,6 +93,8 @@ function address(room) {
   const url = new URL(location.href);
   if (room === LOBBY) url.searchParams.delete("room");
   else url.searchParams.set("room", room);
+  if (way === AUTOMATIC) url.searchParams.delete("door");
+  else url.searchParams.set("door", way);
   url.searchParams.delete("name");
   history.replaceState(null, "", url);
 }
@@ -120,10 +140,13 @@ function keep(storage, key, value) {
 function stateChanged(state) {
   view.state(state);
   countdown();
+  if (state.name === "open" && !state.door.presence) here.headcount.start();
+  else here.headcount.stop();
 }
 
-function messageCame(message, { replay }) {
-  view.message(message, here.name);
+function messageCame(message, { mine, replay }) {
+  // What is published by POST comes without a name; our own pictures we know.
+  view.message(mine ? { ...message, user: message.user ?? here.name } : message, here.name);
   if (replay || !document.hidden) return;
   unread += 1;
   view.title(here.room, unread);
@@ -132,7 +155,6 @@ function messageCame(message, { replay }) {
 function presenceChanged(event, { own, again }) {
   if (own) {
     people.reset(event.users ?? [here.name], event.count);
-    view.busy(false);
     if (!again) view.notice(words.joined(people.count), "join");
   } else {
     const count = people.change(event.event, event.user, event.count);
@@ -210,6 +232,13 @@ function send() {
   here.connection.pump();
 }
 
+function chooseWay(name) {
+  way = name;
+  if (here === null) return;
+  address(here.room);
+  here.connection.use(new Choice(DOORS, way));
+}
+
 function look() {
   unread = 0;
   if (here !== null) view.title(here.room, unread);
@@ -264,6 +293,7 @@ function listen() {
   });
   at("retry").addEventListener("click", () => here.connection.start());
   at("leave").addEventListener("click", () => here.connection.stop());
+  at("way").addEventListener("change", (event) => chooseWay(event.target.value));
   at("dismiss").addEventListener("click", () => {
     view.problem(null);
     at("compose").focus();
@@ -331,6 +361,7 @@ const openPeople = () => {
 };
 wide.addEventListener("change", openPeople);
 openPeople();
+view.ways(DOORS, AUTOMATIC, way);
 listen();
 setInterval(countdown, 250);
 

@@ -15,18 +15,24 @@ export const NAME_LIMIT = 32;
 
 /** A text frame from the server: a message, a presence event, a gap, or something unknown. */
 export function parseText(text) {
-  let json;
   try {
-    json = JSON.parse(text);
+    return readFrame(JSON.parse(text));
   } catch {
     return { kind: "unknown" };
   }
+}
+
+/** The same of a JSON value, as the HTTP doors give it: there a binary body is base64, and says so. */
+export function readFrame(json) {
   if (!isRecord(json)) return { kind: "unknown" };
   if (Object.hasOwn(json, "data")) {
-    return { kind: "message", ...head(json), data: json.data, bytes: null };
+    if (own(json, "encoding") !== "base64") return { kind: "message", ...head(json), data: json.data, bytes: null };
+    const bytes = fromBase64(json.data);
+    return bytes === null ? { kind: "unknown" } : { kind: "message", ...head(json), data: null, bytes };
   }
   const { id, event, user } = head(json);
   if (event === "gap") return { kind: "gap", id };
+  if (event === "refused") return { kind: "refused" };
   if (event === "join" || event === "leave") {
     const count = own(json, "count");
     const users = own(json, "users");
@@ -57,6 +63,24 @@ export function parseBinary(buffer) {
   return { kind: "message", ...head(json), data: null, bytes: new Uint8Array(buffer, 4 + length) };
 }
 
+/** What `/messages` answers: `{frames, next, gap}`, or null when it is no such answer. */
+export function readPage(json) {
+  if (!isRecord(json)) return null;
+  const [messages, next] = [own(json, "messages"), own(json, "next")];
+  if (!Array.isArray(messages) || typeof next !== "string") return null;
+  return { frames: messages.map(readFrame), next, gap: own(json, "gap") === true };
+}
+
+/** The bytes of standard base64, or null. */
+export function fromBase64(text) {
+  if (typeof text !== "string" || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
+  try {
+    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  } catch {
+    return null;
+  }
+}
+
 /** The frame that says `text` in the name of `name`: plain words, so that bare clients read it too. */
 export function encodeText(name, text) {
   return wellFormed(`${name}: ${text}`);
@@ -85,6 +109,13 @@ export function socketUrl(base, { room, name, session, cursor }) {
     `since=${encodeURIComponent(cursor)}`,
   ];
   return `${base}/ws/${encodeURIComponent(room)}?${query.join("&")}`;
+}
+
+/** The address of a topic's door over HTTP, `what` being `messages`, `stream`, `sse` or `presence`, or of the topic. */
+export function topicUrl(base, room, what = "", query = {}) {
+  const path = `${base}/topics/${encodeURIComponent(room)}${what === "" ? "" : `/${what}`}`;
+  const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
+  return pairs.length === 0 ? path : `${path}?${pairs.join("&")}`;
 }
 
 /** A nickname without what would break `nick: text`: no control characters, no colon, bounded. */
@@ -132,12 +163,24 @@ function wellFormed(text) {
 
 function head(json) {
   const time = own(json, "time");
+  const headers = own(json, "headers");
   return {
     id: string(own(json, "id")),
     event: string(own(json, "event")) ?? "message",
     user: string(own(json, "user")),
+    nick: isRecord(headers) ? decodedName(own(headers, "nick")) : null,
     time: typeof time === "number" && Math.abs(time) <= 8.64e15 ? time : null,
   };
+}
+
+// The name that a picture by POST was given on its way, percent-encoded.
+function decodedName(value) {
+  if (typeof value !== "string") return null;
+  try {
+    return cleanName(decodeURIComponent(value)) || null;
+  } catch {
+    return null;
+  }
 }
 
 function own(json, key) {

@@ -45,6 +45,14 @@ export class View {
     document.querySelector("main").dataset.drop = this.#words.drop;
   }
 
+  /** The menu of the doors, the chosen one chosen. */
+  ways(doors, automatic, chosen) {
+    const options = doors.map(({ name, labels }) => new Option(labels[this.#words.lang], name));
+    const menu = this.#at("way");
+    menu.replaceChildren(new Option(this.#words.automatic, automatic), ...options);
+    menu.value = chosen;
+  }
+
   /** We are in a room: an empty log, our name and the room's above it. */
   enter(name, room) {
     for (const picture of this.#pictures) URL.revokeObjectURL(picture.url);
@@ -60,11 +68,14 @@ export class View {
   }
 
   /** The connection's state, with the reason when it ended. */
-  state({ name, code, reason, retryAt }) {
+  state({ name, code, reason, retryAt, door }) {
     const why = name === "closed" ? closeWords(this.#words, code, reason) : "";
     const state = this.#at("state");
     state.dataset.state = name;
     this.#at("state-words").textContent = this.#words[name] + (why === "" ? "" : `: ${why}`);
+    const via = this.#at("via");
+    via.dataset.door = door.name;
+    via.textContent = name === "closed" ? "" : `· ${door.labels[this.#words.lang]}`;
     if (name !== "open") this.busy(name === "connecting");
     const [retry, leave] = [this.#at("retry"), this.#at("leave")];
     const focused = document.activeElement;
@@ -94,7 +105,7 @@ export class View {
     const spoken = typeof message.data === "string" && message.bytes === null;
     const { author, text } = spoken
       ? splitText(message.data, message.user)
-      : { author: message.user, text: JSON.stringify(message.data) };
+      : { author: message.user ?? message.nick, text: JSON.stringify(message.data) };
     const name = author ?? this.#words.nobody;
     const bubble = make("div", "bubble");
     if (message.bytes !== null) this.#binary(bubble, message.bytes, name);
@@ -175,6 +186,14 @@ export class View {
     }
     this.#at("newer").hidden = this.#stuck;
     this.#follow();
+  }
+
+  /** How many are here, where nobody tells who; `count` is null as long as it is not known. */
+  headcount(count) {
+    this.#at("count").textContent = count === null ? "" : this.#words.peopleCount(count);
+    this.#at("names").replaceChildren();
+    this.#at("more").hidden = false;
+    this.#at("more").textContent = this.#words.countOnly;
   }
 
   /** Those who are here: `names` are pairs of name and sessions. */

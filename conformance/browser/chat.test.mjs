@@ -3,137 +3,29 @@
 //   MADANG_BIN=path/of/madang npm test      (SCREENSHOT_DIR and CHROMIUM may be set)
 
 import assert from "node:assert/strict";
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 
 import { Link } from "./link.mjs";
-import { Person, watchStates } from "./person.mjs";
-import { Server } from "./server.mjs";
+import { Person } from "./person.mjs";
+import { DESK, PHONE, SHOTS, Stage, imageShown, picture } from "./stage.mjs";
 
-const SHOTS = process.env.SCREENSHOT_DIR ?? fileURLToPath(new URL("../../target/browser", import.meta.url));
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-const DESK = { width: 1080, height: 720 };
-const PHONE = { width: 360, height: 720 };
+const stage = new Stage();
+const blank = (locale, viewport) => stage.blank(locale, viewport);
+const enter = (name, room, how) => stage.enter(name, room, how);
 
-let browser;
-let server;
-let faults = [];
-let contexts = [];
-
-before(async () => {
-  mkdirSync(SHOTS, { recursive: true });
-  server = await Server.start();
-  browser = await chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.end("SIGKILL");
-});
-
-afterEach(async () => {
-  await Promise.all(contexts.map((context) => context.close()));
-  contexts = [];
-  assert.deepEqual(faults.splice(0), [], "no page threw, and none broke its content policy");
-});
-
-function chromiumPath() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-      const path = join(folder, name);
-      try {
-        accessSync(path, constants.X_OK);
-        return path;
-      } catch {
-        // not this one
-      }
-    }
-  }
-  throw new Error("Chromium is missing: install the package `chromium`, or set CHROMIUM to its path");
-}
-
-async function blank(locale, viewport) {
-  const context = await browser.newContext({ locale, viewport });
-  contexts.push(context);
-  const page = await context.newPage();
-  await page.addInitScript(watchStates);
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (line) => {
-    if (/content security policy/i.test(line.text())) faults.push(line.text());
-  });
-  return page;
-}
-
-/** Somebody enters a room by its address, and their own arrival is shown. */
-async function enter(name, room, { locale = "en-US", viewport = DESK, url = server.url } = {}) {
-  const page = await blank(locale, viewport);
-  await page.goto(`${url}?name=${encodeURIComponent(name)}&room=${encodeURIComponent(room)}`);
-  await page.waitForSelector("#log .notice.join");
-  return new Person(page, name);
-}
+before(() => stage.open());
+after(() => stage.close());
+afterEach(() => stage.clear());
 
 const joined = (n) => `A new user has joined. ${n} ${n === 1 ? "user" : "users"} here now`;
 const left = (n) => `A user has left. ${n} ${n === 1 ? "user" : "users"} here now`;
 const joinedKo = (n) => `새로운 유저가 접속했습니다. 현재 유저 ${n} 명`;
 const leftKo = (n) => `유저 한명이 떠났습니다. 현재 유저 ${n} 명`;
 
-/** A picture drawn in the browser, as PNG; `noise` makes one that does not compress. */
-async function picture(page, width, height, noise) {
-  const url = await page.evaluate(
-    async ([width, height, noise]) => {
-      const canvas = new OffscreenCanvas(width, height);
-      const context = canvas.getContext("2d");
-      const sky = context.createLinearGradient(0, 0, 0, height);
-      sky.addColorStop(0, "#f6c177");
-      sky.addColorStop(1, "#31748f");
-      context.fillStyle = sky;
-      context.fillRect(0, 0, width, height);
-      context.fillStyle = "#1f3d36";
-      context.beginPath();
-      for (const [x, y] of [[0, 1], [0.28, 0.5], [0.5, 0.8], [0.75, 0.42], [1, 0.9], [1, 1]]) {
-        context.lineTo(x * width, y * height);
-      }
-      context.fill();
-      if (noise) {
-        const image = context.getImageData(0, 0, width, height);
-        for (let at = 0; at < image.data.length; at += 4) image.data[at] = Math.random() * 256;
-        context.putImageData(image, 0, 0);
-      }
-      const blob = await canvas.convertToBlob({ type: "image/png" });
-      return new Promise((resolve) => {
-        const reader = new FileReader();
-        reader.onload = () => resolve(reader.result);
-        reader.readAsDataURL(blob);
-      });
-    },
-    [width, height, noise],
-  );
-  return Buffer.from(url.slice(url.indexOf(",") + 1), "base64");
-}
-
-function imageShown(person, from) {
-  return person.page.waitForFunction((alt) => {
-    const image = [...document.querySelectorAll("#log img")].find((one) => one.alt === alt);
-    return image?.complete && image.naturalWidth > 0 ? [image.naturalWidth, image.src.split(":")[0]] : null;
-  }, from);
-}
-
 test("two people talk: text both ways, an image, and everybody's coming and going", async () => {
   const page = await blank("ko-KR", DESK);
-  await page.goto(server.url);
+  await page.goto(stage.server.url);
   await page.press("#door-name", "Escape");
   await page.press("#door-name", "Escape");
   await page.fill("#door-name", "지우");
@@ -216,7 +108,7 @@ test("on a phone: nothing sticks out, a big picture is made smaller, composing H
 });
 
 test("cuts lose nothing and double nothing, and to the others nobody left", async () => {
-  const link = await Link.to(server.port);
+  const link = await Link.to(stage.server.port);
   try {
     const far = await enter("Far", "cuts", { url: link.url });
     const near = await enter("Near", "cuts");
@@ -281,15 +173,15 @@ test("the server is killed and started again: the page says so, and sends what w
   const b = await enter("B", "restart", { locale: "ko-KR" });
   await a.say("before");
   await b.hears("A", "before");
-  await server.end("SIGKILL");
+  await stage.server.end("SIGKILL");
   await Promise.all([a.state("closed"), b.state("closed")]);
   await a.say("typed meanwhile");
   await b.say("그동안 쓴 글");
   assert.equal(await a.page.locator("#outbox li").count(), 1);
-  await server.start();
+  await stage.server.start();
   await a.page.waitForSelector("#log .notice.gap");
   await b.page.waitForSelector("#log .notice.gap");
-  assert.equal(await a.page.textContent("#log .notice.gap"), "Part of the history may be missing.");
+  assert.equal(await a.page.textContent("#log .notice.gap"), "Some messages may have been lost.");
   await a.hears("B", "그동안 쓴 글");
   await b.hears("A", "typed meanwhile");
   await Promise.all([a.allSent(), b.allSent()]);
@@ -304,12 +196,12 @@ test("the server is killed and started again: the page says so, and sends what w
 test("a server that stops says so, in the reader's words, and leaves in order", async () => {
   const a = await enter("A", "stop");
   const b = await enter("B", "stop", { locale: "ko-KR" });
-  assert.equal(await server.end("SIGTERM"), 0);
+  assert.equal(await stage.server.end("SIGTERM"), 0);
   await Promise.all([a.state("closed"), b.state("closed")]);
   const [english, korean] = [await a.states(), await b.states()];
   assert.ok(english.some((words) => words.includes("the server is stopping or restarting (code 1001")), english.join("\n"));
   assert.ok(korean.some((words) => words.includes("서버가 멈추거나 다시 시작하고 있습니다 (코드 1001")), korean.join("\n"));
-  await server.start();
+  await stage.server.start();
   await Promise.all([a.state("open"), b.state("open")]);
   await a.page.click("#leave");
   await a.state("closed");

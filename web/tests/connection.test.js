@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Connection } from "../connection.js";
+import { Choice } from "../doors.js";
+import { websocket } from "../doors/websocket.js";
 import { Outbox } from "../outbox.js";
 import { binaryFrame, FakeClock, fakeWebSocket } from "./fakes.js";
 
@@ -13,18 +15,18 @@ function page() {
   const outbox = new Outbox();
   const heard = { states: [], messages: [], presence: [], gaps: 0 };
   const connection = new Connection({
-    url: (cursor) => cursor,
-    name: ME,
+    room: "lobby",
+    choice: new Choice([websocket], websocket.name),
+    world: { socketBase: "ws://h", name: ME, session: "s", WebSocket: FakeWebSocket, clock },
     outbox,
     tell: {
       state: (state) => heard.states.push(state),
       message: (message, how) => heard.messages.push({ data: message.data, ...how }),
       presence: (event, how) => heard.presence.push({ ...event, ...how }),
+      ready() {},
       gap: () => (heard.gaps += 1),
       outbox() {},
     },
-    WebSocket: FakeWebSocket,
-    clock,
     random: () => 1,
   });
   return {
@@ -45,6 +47,8 @@ function page() {
   };
 }
 
+const since = ({ url }) => new URL(url).searchParams.get("since");
+
 function message(seq, data, user = ME, epoch = "e") {
   return { topic: "lobby", id: `${epoch}-${seq}`, event: "message", data, user, time: 1 };
 }
@@ -64,7 +68,7 @@ function entered() {
 test("enters with the history, then is open", () => {
   const it = page();
   it.connection.start();
-  assert.equal(it.socket.url, "earliest");
+  assert.equal(since(it.socket), "earliest");
   it.socket.accept();
   it.socket.give(message(1, "a: old", "a"));
   it.socket.give(join(1));
@@ -105,7 +109,7 @@ test("resumes after the last id, and drops what it has seen", () => {
   it.socket.give(message(1, "a: 1", "a"));
   it.socket.end();
   it.clock.pass(500);
-  assert.equal(it.socket.url, "e-1");
+  assert.equal(since(it.socket), "e-1");
   it.socket.accept();
   it.socket.give(message(1, "a: 1", "a"));
   it.socket.give(message(2, "a: 2", "a"));
@@ -121,7 +125,7 @@ test("resumes from its own join when nothing was said yet", () => {
   it.socket.give(join(7));
   it.socket.end();
   it.clock.pass(500);
-  assert.equal(it.socket.url, "e-7");
+  assert.equal(since(it.socket), "e-7");
 });
 
 test("a cut before the echo: found in the replay, it is not sent again", () => {
@@ -168,7 +172,7 @@ test("after a gap only what no socket ever took is sent; the rest waits for the 
   it.socket.end(1006);
   it.say("typed meanwhile");
   it.clock.pass(500);
-  assert.equal(it.socket.url, "e-1");
+  assert.equal(since(it.socket), "e-1");
   it.socket.accept();
   it.socket.give({ topic: "lobby", event: "gap", id: "f-0" });
   it.socket.give(join(0, "f"));
@@ -191,7 +195,7 @@ test("a gap counts until its replay is over, also when that is cut; it is told o
   it.socket.give(message(3, "a: 3", "a", "f"));
   it.socket.end();
   it.clock.pass(1000);
-  assert.equal(it.socket.url, "f-3");
+  assert.equal(since(it.socket), "f-3");
   it.socket.accept();
   it.socket.give(join(3, "f"));
   assert.equal(it.heard.gaps, 1);
@@ -289,7 +293,8 @@ test("backs off from half a second to thirty, and starts over after ten steady s
 test("start goes at once instead of waiting, and never makes a second socket", () => {
   const it = entered();
   it.socket.end(1001, "going away");
-  assert.deepEqual(it.heard.states.at(-1), { name: "closed", code: 1001, reason: "going away", retryAt: 500 });
+  const state = { name: "closed", code: 1001, reason: "going away", retryAt: 500, door: websocket };
+  assert.deepEqual(it.heard.states.at(-1), state);
   it.connection.start();
   it.connection.start();
   it.clock.pass(5_000);
@@ -309,7 +314,7 @@ test("stop closes, hears what still comes, and stays away", () => {
   assert.equal(it.sockets.length, 1);
   assert.deepEqual(it.fates(), []);
   it.connection.start();
-  assert.equal(it.socket.url, "e-1");
+  assert.equal(since(it.socket), "e-1");
 });
 
 test("stop while waiting cancels the next try", () => {
@@ -318,7 +323,8 @@ test("stop while waiting cancels the next try", () => {
   it.connection.stop();
   it.clock.pass(100_000);
   assert.equal(it.sockets.length, 1);
-  assert.deepEqual(it.connection.state, { name: "closed", code: 1013, reason: "busy", retryAt: null });
+  const state = { name: "closed", code: 1013, reason: "busy", retryAt: null, door: websocket };
+  assert.deepEqual(it.connection.state, state);
 });
 
 test("a server that never answers is given up and tried again", () => {

@@ -10,9 +10,12 @@ import {
   imageType,
   parseBinary,
   parseText,
+  readFrame,
+  readPage,
   roomProblem,
   socketUrl,
   splitText,
+  topicUrl,
 } from "../protocol.js";
 import { closeWords, wordsFor } from "../words.js";
 import { binaryFrame } from "./fakes.js";
@@ -20,7 +23,7 @@ import { binaryFrame } from "./fakes.js";
 test("what has data is a message, whatever its event is called", () => {
   const frame = parseText('{"topic":"t","id":"e-1","event":"join","data":{"a":1},"time":5}');
   assert.deepEqual(frame, {
-    kind: "message", id: "e-1", event: "join", user: null, time: 5, data: { a: 1 }, bytes: null,
+    kind: "message", id: "e-1", event: "join", user: null, nick: null, time: 5, data: { a: 1 }, bytes: null,
   });
   assert.equal(parseText('{"data":null}').kind, "message");
 });
@@ -51,6 +54,27 @@ test("a binary frame is its head and its bytes", () => {
   const broken = new Uint8Array(binaryFrame({ id: "x" }, Uint8Array.of()));
   broken[4] = 0xff;
   assert.equal(parseBinary(broken.buffer).kind, "unknown");
+});
+
+test("a message of the HTTP doors: base64 is bytes, and a picture may bring its sender's name", () => {
+  const frame = readFrame({ id: "e-1", data: "AQID", encoding: "base64", headers: { nick: "%EB%B0%A4" } });
+  assert.deepEqual([frame.kind, frame.data, [...frame.bytes], frame.nick], ["message", null, [1, 2, 3], "밤"]);
+  assert.equal(readFrame({ data: "AQID" }).data, "AQID");
+  assert.equal(readFrame({ data: "x", headers: { nick: "%" } }).nick, null);
+  for (const broken of ["A", "AQ*D", 5, null]) {
+    assert.equal(readFrame({ data: broken, encoding: "base64" }).kind, "unknown");
+  }
+});
+
+test("an answer of messages is checked", () => {
+  const page = readPage({ messages: [{ data: "x", id: "e-1" }, 5], next: "e-1", gap: true });
+  assert.deepEqual([page.frames.map(({ kind }) => kind), page.next, page.gap], [["message", "unknown"], "e-1", true]);
+  for (const other of [null, [], {}, { messages: [] }, { messages: {}, next: "e-1" }]) assert.equal(readPage(other), null);
+});
+
+test("a topic is one segment of the path", () => {
+  assert.equal(topicUrl("http://h", "ns/방?"), "http://h/topics/ns%2F%EB%B0%A9%3F");
+  assert.equal(topicUrl("", "a", "sse", { since: "e-1,f-2" }), "/topics/a/sse?since=e-1%2Cf-2");
 });
 
 test("nick and text come apart as they were put together", () => {

@@ -1,5 +1,6 @@
 //! The `madang` program.
 
+mod client;
 mod cmd;
 mod config;
 mod log;
@@ -20,6 +21,10 @@ struct Arguments {
 enum Command {
     /// Run a server with a chat page and WebSockets on one port.
     Serve(Box<cmd::serve::Serve>),
+    /// Publish a message on a server that runs.
+    Publish(Box<cmd::publish::Publish>),
+    /// Print what is published on a server that runs, as it comes.
+    Tail(Box<cmd::tail::Tail>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
     /// Say what a code such as M204 means, and what to do.
@@ -29,6 +34,8 @@ enum Command {
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Serve(serve) => cmd::serve::run(*serve),
+        Command::Publish(publish) => cmd::publish::run(*publish),
+        Command::Tail(tail) => cmd::tail::run(*tail),
         Command::CheckConfig(arguments) => cmd::config::run(arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),
     };

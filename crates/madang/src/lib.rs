@@ -75,4 +75,5 @@ mod guides {
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::server::proxy_protocol::fuzz_proxy;
+    pub use madang_proto::topics::fuzzing::fuzz_topics;
 }

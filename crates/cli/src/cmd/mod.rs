@@ -3,10 +3,16 @@
 pub(crate) mod config;
 pub(crate) mod explain;
 mod greeting;
+mod message;
 mod pages;
+pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod tail;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
+
+use madang::proto::Topic;
+use tokio::runtime::{Builder, Runtime};
 
 /// Why a command ended.
 #[derive(Debug)]
@@ -31,4 +37,20 @@ impl std::fmt::Display for Failure {
         let (Self::Usage(text) | Self::Runtime(text)) = self;
         f.write_str(text)
     }
+}
+
+/// A runtime for one thing at a time.
+fn runtime() -> Result<Runtime, Failure> {
+    let made = Builder::new_current_thread().enable_all().build();
+    made.map_err(|error| Failure::Runtime(format!("cannot start: {error}")))
+}
+
+/// A topic's name on the command line.
+fn topic(name: &str) -> Result<String, String> {
+    Topic::new(name).map(|_| name.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Tells something on the standard error. If that is closed, nobody wants to know.
+fn notice(text: &str) {
+    drop(writeln!(std::io::stderr(), "madang: {text}"));
 }

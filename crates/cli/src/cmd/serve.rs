@@ -8,7 +8,7 @@ use madang::{
     codes::Code, hub, proto::PROTOCOLS, tls::TlsConfig, ws,
 };
 
-use super::{Failure, config::problems, greeting::greet, pages::PAGES};
+use super::{Failure, config::problems, greeting::greet, pages::PAGES, runtime};
 use crate::{
     config::{self, Flags, Settings},
     log,
@@ -34,11 +34,7 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
     }
     let change_log = log::start(settings.text("log").unwrap_or("info"))?;
     // Only signals and the start run here; the workers have their own threads and runtimes.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Runtime(format!("cannot start: {error}")))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let drain = settings.seconds("server.drain");
         // Before the greeting: whoever has read it may stop the server.
         let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
@@ -132,6 +128,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             max_bytes: settings.size("outbox.max_bytes"),
             max_messages: settings.size("outbox.max_messages"),
             max_stall: settings.seconds("outbox.max_stall"),
+            max_replay: settings.size("outbox.max_replay"),
             policy: match settings.text("outbox.policy") {
                 Some("drop-oldest") => SlowConsumer::DropOldest,
                 Some("latest") => SlowConsumer::Latest,

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "panics are how a test fails")]
 
 mod config;
+mod peer;
+mod publish;
 mod refused;
 mod serve;
 mod stop;
+mod tail;
 mod tls;
 
 use std::{

@@ -354,7 +354,7 @@ fn status(code: Code) -> StatusCode {
 
 /// When to come again, in seconds, where that is any use: not the same for all, so that they do
 /// not come together.
-fn retry_after(code: Code) -> Option<u32> {
+pub(super) fn retry_after(code: Code) -> Option<u32> {
     static TURN: AtomicU32 = AtomicU32::new(0);
     let is_passing = status(code) == StatusCode::SERVICE_UNAVAILABLE;
     is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
@@ -377,6 +377,11 @@ pub(super) fn mark(response: &mut Response<Body>, code: Code) {
 
 const CODE: HeaderName = HeaderName::from_static("madang-code");
 
+/// What is wrong in particular, of a refusal that says more than its code does: an extension of the
+/// answer, for when it becomes a problem.
+#[derive(Debug, Clone)]
+pub(super) struct Detail(pub(super) String);
+
 /// Whether a client would rather read JSON than a sentence.
 pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -391,11 +396,15 @@ pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
 pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
     let name = response.headers().get(CODE).and_then(|name| name.to_str().ok());
     let Some(code) = name.and_then(Code::find) else { return response };
+    let detail = match response.extensions().get::<Detail>() {
+        Some(Detail(detail)) => format!("{detail}. {}", code.cure()),
+        None => format!("{} {}", code.why(), code.cure()),
+    };
     let problem = format!(
         "{{\"type\":\"about:blank\",\"title\":{},\"status\":{},\"detail\":{},\"code\":\"{code}\"}}\n",
         json_string(code.what()),
         response.status().as_u16(),
-        json_string(&format!("{} {}", code.why(), code.cure())),
+        json_string(&detail),
     );
     let mut response = response.map(|_| Body::from(problem));
     let kind = HeaderValue::from_static("application/problem+json");
@@ -404,9 +413,8 @@ pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// The table's texts have no control characters.
 fn json_string(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    serde_json::Value::from(text).to_string()
 }
 
 /// Answers a connection that cannot be served, whatever it asks.

@@ -23,11 +23,13 @@
 //! clients see that the line is alive. Where something between the cursor and what is held was lost,
 //! an event `gap` comes first; its id continues from there.
 //!
-//! The [stream](stream) says the same in lines of JSON, one message each, and an empty line keeps it
+//! The [`stream`] says the same in lines of JSON, one message each, and an empty line keeps it
 //! alive. A reader of several topics (`?topic=a&topic=b`) has one cursor that stands for a place in
 //! each of them, see [`Cursors`].
 
 mod cursors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod message;
 mod reader;
 pub mod sse;

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Cursors, Message, messages, sse, stream};
+use super::{Cursors, Message, fuzzing::fuzz_topics, messages, sse, stream};
 use crate::{
     Body, Cursor, Form, Input, Intent, Opening, Out, Position, Protocol, Publication, Session,
     Token, Topic,
@@ -79,6 +79,12 @@ fn sse(publication: &Publication) -> String {
 }
 
 proptest! {
+    #[test]
+    fn any_bytes_hold_the_laws(data: Vec<u8>, text in "(topic=[ab]|since=|[a-z0-9]-[0-9]|[.&\\x00\\r\\n:]){0,30}") {
+        fuzz_topics(&data);
+        fuzz_topics(text.as_bytes());
+    }
+
     #[test]
     fn no_text_says_more_than_data(text in "([a-z:\\r\\n\\x00 가]|\r\n|data: x|event: y|id: 9){0,20}", event in "[a-z\\r\\n\\x00:]{1,8}") {
         let mut publication = publication("t", 7, Body::Text(text.clone().into()));
@@ -251,4 +257,15 @@ fn a_refusal_is_said_and_ends_the_stream() {
     assert_eq!(events[0].name, "refused");
     assert!(events[0].data.contains("too many topics"));
     assert!(matches!(out.intents.last(), Some(Intent::Close { .. })));
+}
+
+#[test]
+fn the_recorded_inputs_hold_the_laws() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/topics");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        fuzz_topics(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 8);
 }
