@@ -24,6 +24,8 @@ const CHOKE_AT: usize = 64 * 1024;
 pub(super) const MAX_HEARD: usize = 4 * 1024 * 1024;
 /// So much more of what earlier turns left.
 const MAX_LEFTOVERS: usize = 4 * 1024 * 1024;
+/// A client's part of it.
+const SHARE: usize = 256 * 1024;
 /// What a message counts beside its bytes.
 const MESSAGE: usize = 64;
 /// How many seconds an ended connection may take to read our goodbye and close.
@@ -158,11 +160,11 @@ impl Worker {
             }
             let Some(id) = self.hungry.pop_front() else { return };
             let Some(slot) = self.clients.find(id) else { continue };
-            // Of each one message at least; one that is still hungry goes to the end.
-            let heard = std::mem::replace(&mut self.heard, MAX_HEARD);
+            // Of each so much, and one message at least; one that is still hungry goes to the end.
+            let heard = std::mem::replace(&mut self.heard, MAX_HEARD - SHARE);
             self.clients.hot[slot].flags.clear(Flags::HUNGRY);
             self.feed_held(slot);
-            self.heard = heard + (self.heard - MAX_HEARD);
+            self.heard = heard + (self.heard - (MAX_HEARD - SHARE));
             if self.clients.find(id).is_some() && !self.clients.hot[slot].flags.has(Flags::HUNGRY) {
                 self.watch(slot);
             }
