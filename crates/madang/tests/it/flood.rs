@@ -269,6 +269,40 @@ async fn empty_messages_to_members_who_do_not_read_stay_bounded() {
     drop(members);
 }
 
+/// More of them in one read than a turn hears.
+#[test]
+fn small_messages_without_end_come_back_once_and_in_order() {
+    const COUNT: usize = 600_000;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let outbox = OutboxLimits { max_bytes: 16 * 1024 * 1024, ..OutboxLimits::default() };
+    let (address, _running) = start(echo().outbox(outbox));
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(
+            b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .unwrap();
+    let mut reader = std::io::BufReader::with_capacity(1 << 20, stream.try_clone().unwrap());
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        reader.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    let frames: Vec<u8> =
+        (0..COUNT).flat_map(|number| [0x82, 0x81, 0, 0, 0, 0, (number % 251) as u8]).collect();
+    let writer = thread::spawn(move || stream.write_all(&frames).unwrap());
+    for number in 0..COUNT {
+        let mut frame = [0; 3];
+        reader.read_exact(&mut frame).unwrap();
+        assert_eq!(frame, [0x82, 1, (number % 251) as u8], "{number}");
+    }
+    writer.join().unwrap();
+}
+
 /// The process's memory in KiB.
 pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
