@@ -22,6 +22,8 @@ pub(crate) struct Gate {
     limit_of_address: AtomicUsize,
     /// Connections that have begun to ask for something.
     pending: AtomicUsize,
+    /// Those that hear why they are not served.
+    farewells: AtomicUsize,
     /// Only of addresses with open connections that were counted, so no larger than their number;
     /// empty for as long as there is no limit. The hash is keyed: who owns many networks chooses
     /// the keys.
@@ -73,6 +75,19 @@ pub(super) struct AddressPass {
     key: Key,
 }
 
+/// Stands for one connection that hears why it is not served; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Farewell(Arc<Gate>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.farewells.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many may take their time over it. Their descriptors are among those that are kept free.
+const FAREWELLS: usize = 32;
+
 /// Stands for one connection that has begun to ask for something; dropping it makes room.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -104,6 +119,7 @@ impl Gate {
             most_descriptors,
             limit_of_address: AtomicUsize::new(limit_of_address),
             pending: AtomicUsize::new(0),
+            farewells: AtomicUsize::new(0),
             addresses: Mutex::default(),
         })
     }
@@ -159,6 +175,14 @@ impl Gate {
         }
         let of_address = self.count(address)?;
         Ok((place, of_address))
+    }
+
+    /// For a connection that is not let in, and has no place: time to hear why, if there is some.
+    pub(super) fn farewell(self: &Arc<Self>) -> Option<Farewell> {
+        let begun = self.farewells.fetch_add(1, Ordering::Relaxed);
+        // Who comes too late gives it back as it is dropped.
+        let farewell = Farewell(Arc::clone(self));
+        (begun < FAREWELLS).then_some(farewell)
     }
 
     /// Counts a connection that begins to ask for something, of `most` that may be at it.
@@ -259,6 +283,16 @@ mod tests {
         assert!(gate.enter(ip("192.0.2.1")).is_ok());
         // The refused took no place.
         assert_eq!(gate.open.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn so_many_farewells_are_said_at_once() {
+        let gate = Gate::new(1, 1, NO_LIMIT);
+        let mut farewells: Vec<_> = (0..FAREWELLS).map(|_| gate.farewell().unwrap()).collect();
+        assert!(gate.farewell().is_none() && gate.farewell().is_none());
+        farewells.pop();
+        farewells.push(gate.farewell().unwrap());
+        assert!(gate.farewell().is_none());
     }
 
     proptest! {

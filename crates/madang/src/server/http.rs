@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::watch,
     time::timeout,
 };
@@ -27,7 +26,7 @@ use tokio::{
 use super::{
     gate::{Gate, Pending, Refused},
     http2,
-    io::{Io, Socket},
+    io::Io,
     live::Live,
     pages::Pages,
     rewind::Rewind,
@@ -339,22 +338,19 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
     visit.site.pages.answer(request).await
 }
 
-/// How long a client that is turned away may take to read why.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// What those hear who are not served: the code, what happened, and what to do.
 pub(super) fn sentence(code: Code) -> String {
     format!("{code}: {}. {}\n", code.what(), code.cure())
 }
 
-fn status(code: Code) -> StatusCode {
+pub(super) fn status(code: Code) -> StatusCode {
     let status = code.status().and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// When to come again, in seconds, where that is any use: not the same for all, so that they do
 /// not come together.
-fn retry_after(code: Code) -> Option<u32> {
+pub(super) fn retry_after(code: Code) -> Option<u32> {
     static TURN: AtomicU32 = AtomicU32::new(0);
     let is_passing = status(code) == StatusCode::SERVICE_UNAVAILABLE;
     is_passing.then(|| 2 + TURN.fetch_add(1, Ordering::Relaxed) % 7)
@@ -407,29 +403,4 @@ pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
 /// The table's texts have no control characters.
 fn json_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: Socket, code: Code) {
-    let (text, status) = (sentence(code), status(code));
-    let retry =
-        retry_after(code).map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
-    let answer = format!(
-        "HTTP/1.1 {status}\r\n{retry}Madang-Code: {}\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
-        code.counted(),
-        text.len()
-    );
-    drop(
-        timeout(FAREWELL, async {
-            stream.write_all(answer.as_bytes()).await?;
-            stream.shutdown().await?;
-            // Closing on unread bytes would reset the connection before the answer is read. There may
-            // be thousands, so the buffer is small.
-            let mut unread = [0; 128];
-            while stream.read(&mut unread).await? > 0 {}
-            Ok::<_, io::Error>(())
-        })
-        .await,
-    );
 }

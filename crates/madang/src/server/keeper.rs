@@ -7,6 +7,7 @@ use madang_ws::handshake::{request, server::wants_websocket};
 use tokio::sync::watch;
 
 use super::{
+    farewell,
     http::{self, Site, Visit, stopped},
     io::{Io, Socket},
     listen::Manner,
@@ -121,11 +122,14 @@ impl Keeper {
 
     /// Says why a connection is not served. The worker does not end before that is said.
     fn dismiss(&self, socket: OwnedFd, why: Code) {
+        let Some(farewell) = self.site.gate.farewell() else {
+            return farewell::turn_away_at_once(&socket, why);
+        };
         let Ok(socket) = Socket::new(socket) else { return };
         let visitor = self.worker.visit();
         tokio::spawn(async move {
-            http::turn_away(socket, why).await;
-            drop(visitor);
+            farewell::turn_away(socket, why).await;
+            drop((farewell, visitor));
         });
     }
 
@@ -156,14 +160,14 @@ impl Keeper {
 async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
     let introduced = tokio::select! {
         introduced = proxied::introduce(&mut socket, visit.site.http.head_timeout) => introduced,
-        () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
+        () = stopped(&mut stop) => return farewell::turn_away(socket, Code::M504).await,
     };
     let (source, rest) = match introduced {
         Ok(introduced) => introduced,
         Err(why) => {
             let peer = visit.peer.map(tracing::field::display);
             tracing::debug!(code = %Code::M105, peer, %why, "a connection without a PROXY header");
-            return http::turn_away(socket, Code::M105).await;
+            return farewell::turn_away(socket, Code::M105).await;
         }
     };
     if let Some(source) = source {
@@ -176,7 +180,7 @@ async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Recei
             Ok(None) => {}
             Err(refused) => {
                 let why = visit.site.refuse(refused, visit.peer);
-                return http::turn_away(socket, why).await;
+                return farewell::turn_away(socket, why).await;
             }
         }
     }
