@@ -57,7 +57,9 @@ pub struct HttpLimits {
     pub max_headers: usize,
     /// The most connections whose first request, TLS handshake or PROXY header has begun and is not
     /// whole (default 8,192); further ones are turned away with M510. One that has said nothing at
-    /// all, and one whose first request comes at once, does not count.
+    /// all, and one whose first request comes at once, does not count. One address (of IPv6, its
+    /// first 64 bits) may have a quarter of them, or 16 where that is more, so that it alone keeps
+    /// nobody out; a trusted proxy, all.
     pub max_pending: usize,
     /// The most streams that a connection of HTTP/2 may have open (default 128; RFC 9113 §6.5.2
     /// recommends 100 at least). Each WebSocket among them also counts as one of

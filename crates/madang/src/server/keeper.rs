@@ -63,7 +63,9 @@ impl Doorkeeper for Keeper {
         if *self.stop.borrow() {
             return self.dismiss(socket, Code::M504);
         }
-        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+        // A trusted proxy's connections are those of many.
+        let address = guest.peer.map(|peer| peer.ip()).filter(|_| !self.site.trusts(guest.peer));
+        let pending = match self.site.gate.begin(self.site.http.max_pending, address) {
             Ok(pending) => pending,
             Err(refused) => return self.dismiss(socket, self.site.refuse(refused, guest.peer)),
         };
@@ -144,7 +146,7 @@ impl Keeper {
             tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
             return self.dismiss(socket, Code::M106);
         }
-        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+        let pending = match self.site.gate.begin(self.site.http.max_pending, None) {
             Ok(pending) => pending,
             Err(refused) => return self.dismiss(socket, self.site.refuse(refused, peer)),
         };
