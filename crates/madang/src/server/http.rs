@@ -126,6 +126,10 @@ pub(super) struct Site {
     pub(super) flooded: Seldom,
     /// When it was last noted that too many connections are pending.
     pub(super) pending: Seldom,
+    /// When the page of another origin was last noted.
+    pub(super) foreign: Seldom,
+    /// When a PROXY header of a stranger was last noted.
+    pub(super) strangers: Seldom,
     pub(super) http: HttpLimits,
     /// Where topics are served over plain HTTP.
     pub(super) topics: Option<Topics>,

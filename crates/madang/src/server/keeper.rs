@@ -1,6 +1,6 @@
 //! Decides at the workers' doors, for a whole site.
 
-use std::{net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+use std::{net::SocketAddr, os::fd::OwnedFd, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use madang_ws::handshake::{request, server::wants_websocket};
@@ -143,7 +143,12 @@ impl Keeper {
         };
         if !may_say {
             let peer = peer.map(tracing::field::display);
-            tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
+            let text = "a PROXY header is taken of trusted proxies only";
+            if self.site.strangers.is_due(Instant::now()) {
+                tracing::info!(code = %Code::M106, peer, "{text}");
+            } else {
+                tracing::debug!(code = %Code::M106, peer, "{text}");
+            }
             return self.dismiss(socket, Code::M106);
         }
         let pending = match self.site.gate.begin(self.site.http.max_pending, None) {

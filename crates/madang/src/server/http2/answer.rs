@@ -85,7 +85,7 @@ async fn websocket(
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
-            log_refusal(client, request, &response);
+            log_refusal(&visit.site, client, request, &response);
             let wants_problem = wants_problem(request.headers());
             let response = if wants_problem { as_problem(*response) } else { *response };
             return send(response, respond, false, stall).await;
