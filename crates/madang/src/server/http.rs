@@ -268,7 +268,13 @@ pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<boo
         #[cfg(feature = "tls")]
         secure @ Io::Secure(_) => return converse_http1(secure, visit, stop).await,
     };
-    match timeout(visit.site.http.head_timeout, http2::sniff(stream)).await {
+    let begun = async {
+        // The answer to a request whose body never comes is written at once or never. A socket that
+        // has just come to its runtime is not known to be writable before it has waited for it.
+        stream.get_ref().writable().await?;
+        http2::sniff(stream).await
+    };
+    match timeout(visit.site.http.head_timeout, begun).await {
         Ok(Ok((stream, true))) => http2::converse(stream, visit, stop).await,
         Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended at its start"),
