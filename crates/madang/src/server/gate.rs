@@ -88,6 +88,16 @@ pub(super) struct AddressPass {
     key: Key,
 }
 
+/// Stands for a descriptor that is no connection's; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Descriptor(Arc<Gate>);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        self.0.descriptors.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Stands for one connection that hears why it is not served; dropping it makes room.
 #[derive(Debug)]
 pub(super) struct Farewell(Arc<Gate>);
@@ -198,6 +208,14 @@ impl Gate {
         }
         let of_address = self.count(address)?;
         Ok((place, of_address))
+    }
+
+    /// For a file that is sent: a peer that does not read makes it stay open.
+    pub(super) fn open_file(self: &Arc<Self>) -> Result<Descriptor, Refused> {
+        let used = self.descriptors.fetch_add(1, Ordering::Relaxed);
+        // Who is refused gives it back as it is dropped.
+        let descriptor = Descriptor(Arc::clone(self));
+        if used < self.most_descriptors { Ok(descriptor) } else { Err(Refused::Full) }
     }
 
     /// For a connection that is not let in, and has no place: time to hear why, if there is some.

@@ -229,6 +229,18 @@ impl Body {
         Self(body.boxed_unsync())
     }
 
+    /// A body that has something of its own until it is sent or given up.
+    pub(super) fn holding<B, T>(body: B, held: T) -> Self
+    where
+        B: hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        Self::new(body.map_err(move |error| {
+            let _held = &held;
+            error
+        }))
+    }
+
     pub(super) fn into_inner(self) -> UnsyncBoxBody<Bytes, io::Error> {
         self.0
     }
@@ -347,7 +359,8 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
     if request.uri().path() == "/healthz" {
         return plain(StatusCode::OK, "ok\n".into());
     }
-    visit.site.pages.answer(request).await
+    let answer = visit.site.pages.answer(request, &visit.site.gate).await;
+    answer.unwrap_or_else(|refused| refusal(visit.site.refuse(refused, visit.peer)))
 }
 
 /// What those hear who are not served: the code, what happened, and what to do.
