@@ -43,6 +43,9 @@ use wire::{Calm, Wire};
 /// RFC 9113 §3.4: what every client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// RFC 9113 §6.9.1: no window is larger.
+const MAX_WINDOW: u32 = 0x7fff_ffff;
+
 /// How often a connection is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -84,10 +87,10 @@ where
     let handshake = h2::server::Builder::new()
         .enable_connect_protocol()
         .max_concurrent_streams(limits.max_streams.max(1))
-        .max_header_list_size(limits.max_head as u32)
-        .initial_window_size(limits.stream_window)
-        .initial_connection_window_size(limits.connection_window)
-        .max_send_buffer_size(limits.send_buffer)
+        .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
+        .initial_window_size(limits.stream_window.min(MAX_WINDOW))
+        .initial_connection_window_size(limits.connection_window.min(MAX_WINDOW))
+        .max_send_buffer_size(limits.send_buffer.min(MAX_WINDOW as usize))
         .max_pending_accept_reset_streams(limits.max_resets)
         .max_local_error_reset_streams(Some(limits.max_error_resets))
         .handshake::<_, Bytes>(wire);
