@@ -55,7 +55,7 @@ pub(crate) const KEYS: &[Key] = &[
         "What to log: off, error, warn, info, debug, trace, or a filter such as madang=debug.").live(),
     // -- server
     Key::new("server.listen", "listen", Kind::List("ADDR:PORT", anything as Check), "[\"127.0.0.1:8000\"]",
-        "Address to listen on, such as 127.0.0.1:8000 or unix:/run/madang.sock; may be given several times. Port 0 takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header."),
+        "Address to listen on, such as 127.0.0.1:8000 or unix:/run/madang.sock; may be given several times. Port 0 takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header, which is believed of anybody unless trusted_proxies names somebody."),
     Key::new("server.workers", "workers", Kind::Number(1, 1024), "",
         "Worker threads [default: one for each core that the process may use]."),
     Key::new("server.static", "static", Kind::Text("DIR", anything as Check), "",
@@ -77,7 +77,7 @@ pub(crate) const KEYS: &[Key] = &[
         "trusted-proxy",
         Kind::List("PROXY", proxy as Check),
         "[]",
-        "Proxy whose X-Forwarded-… and PROXY headers are believed: an address, a network such as 10.0.0.0/8, or loopback, private, unix. May be given several times.",
+        "Proxy whose X-Forwarded-… and PROXY headers are believed: an address, a network such as 10.0.0.0/8, or loopback, private, unix. With none, nobody's X-Forwarded-… is believed, but at a listener with ?proxy-protocol=1 anybody's PROXY header is. May be given several times.",
     )
     .live(),
     Key::new("server.drain", "drain", Kind::Seconds(0), "10",

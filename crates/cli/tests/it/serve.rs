@@ -126,3 +126,14 @@ fn pages_that_are_refused_again_and_again_are_one_short_line_of_the_log() {
     assert!((1..=4).contains(&lines.len()), "{} lines", lines.len());
     assert!(lines.iter().all(|line| line.len() < 1_000 && line.contains("https://evil.example")));
 }
+
+#[test]
+fn who_believes_anybodys_proxy_header_is_warned() {
+    for (flags, is_warned) in [(&[][..], true), (&["--trusted-proxy", "loopback"], false)] {
+        let listen = ["--listen", "127.0.0.1:0?proxy-protocol=1", "--log", "warn"];
+        let serving = Serving::start(&[&listen, flags].concat());
+        serving.signal(Signal::TERM);
+        let (_, log) = serving.end();
+        assert_eq!(log.contains("--trusted-proxy"), is_warned, "{log}");
+    }
+}
