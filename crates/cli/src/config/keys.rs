@@ -100,7 +100,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("http.max_streams", "max-streams", COUNT, "128",
         "Most streams that a connection of HTTP/2 may have open; each WebSocket among them counts as a connection."),
     Key::new("http.max_pending", "max-pending", COUNT, "8192",
-        "Most connections whose first request or TLS handshake has begun and is not whole; more are turned away."),
+        "Most connections whose first request or TLS handshake has begun and is not whole, a quarter of them of one address; more are turned away."),
     Key::new("http.stream_window", "stream-window", WINDOW, "65536",
         "How much may come in one stream of HTTP/2 before it is read."),
     Key::new("http.connection_window", "connection-window", WINDOW, "1048576",

@@ -74,6 +74,21 @@ fn ten_thousand_heads_of_a_byte_a_second_are_bounded_and_ended_in_time() {
 }
 
 #[test]
+fn a_head_that_begins_like_http_2_has_no_more_time_than_others() {
+    let yard = Yard::start(&["--head-timeout", "4"]);
+    let mut peer = Peer::connect(yard.address);
+    let start = Instant::now();
+    peer.send(b"P");
+    // The attack's own pace: late, and in time.
+    thread::sleep(Duration::from_millis(3_200));
+    peer.send(b"OST / HTT");
+    assert!(peer.rest().is_empty());
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(6), "its head had {took:?}");
+    yard.held("a head that begins like HTTP/2", 8);
+}
+
+#[test]
 fn slow_heads_of_one_address_keep_nobody_else_out() {
     let yard = Yard::start(&["--head-timeout", "25", "--max-pending", "64"]);
     let mut slow: Vec<Peer> = (0..100)

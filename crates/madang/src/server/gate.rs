@@ -120,6 +120,11 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    /// Whether it has asked.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
     /// It has asked.
     pub(super) fn settle(&self) {
         if !self.is_over.swap(true, Ordering::Relaxed) {

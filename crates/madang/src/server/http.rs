@@ -20,7 +20,7 @@ use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
 use tokio::{
     sync::watch,
-    time::timeout,
+    time::{sleep_until, timeout_at},
 };
 
 use super::{
@@ -271,31 +271,47 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Serves HTTP on a connection: HTTP/2 if that was agreed on (RFC 7301) or, without TLS, is how it
 /// begins; else HTTP/1.1.
 pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<bool>) {
+    // Whichever HTTP it turns out to be, there is one time for its beginning.
+    let begun = Instant::now();
+    let by = begun + visit.site.http.head_timeout;
     let stream = match stream {
         Io::Plain(stream) => stream,
         #[cfg(feature = "tls")]
         Io::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop).await;
+            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop, begun).await;
         }
         #[cfg(feature = "tls")]
-        secure @ Io::Secure(_) => return converse_http1(secure, visit, stop).await,
+        secure @ Io::Secure(_) => return converse_http1(secure, visit, stop, by).await,
     };
-    let begun = async {
+    let sniffed = async {
         // The answer to a request whose body never comes is written at once or never. A socket that
         // has just come to its runtime is not known to be writable before it has waited for it.
         stream.get_ref().writable().await?;
         http2::sniff(stream).await
     };
-    match timeout(visit.site.http.head_timeout, begun).await {
-        Ok(Ok((stream, true))) => http2::converse(stream, visit, stop).await,
-        Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop).await,
+    match timeout_at(by.into(), sniffed).await {
+        Ok(Ok((stream, true))) => http2::converse(stream, visit, stop, begun).await,
+        Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop, by).await,
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended at its start"),
         Err(_) => tracing::debug!("an HTTP connection did not begin in time"),
     }
 }
 
-/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
+/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket; its first request's head has
+/// to come by a time, and each further one's within its own.
+async fn converse_http1(
+    stream: Io,
+    visit: Visit,
+    mut stop: watch::Receiver<bool>,
+    by: Instant,
+) {
+    let pending = Arc::clone(&visit.pending);
+    let late = async {
+        sleep_until(by.into()).await;
+        if pending.is_over() {
+            std::future::pending::<()>().await;
+        }
+    };
     let limits = visit.site.http;
     let service = service_fn(move |request| {
         let visit = visit.clone();
@@ -326,6 +342,7 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = late => return tracing::debug!("the head of a request did not come in time"),
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await

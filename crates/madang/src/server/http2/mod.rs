@@ -29,7 +29,7 @@ use h2::{Ping, PingPong, Reason, server::Connection};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::{sleep, timeout_at},
 };
 
 use crate::codes::Code;
@@ -77,9 +77,13 @@ where
     Ok((Rewind::new(stream, read), is_preface))
 }
 
-/// Serves HTTP/2 on a connection until it ends.
-pub(super) async fn converse<S>(stream: Rewind<S>, visit: Visit, stop: watch::Receiver<bool>)
-where
+/// Serves HTTP/2 on a connection that has begun at a time, until it ends.
+pub(super) async fn converse<S>(
+    stream: Rewind<S>,
+    visit: Visit,
+    stop: watch::Receiver<bool>,
+    begun: Instant,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limits = visit.site.http;
@@ -94,8 +98,8 @@ where
         .max_pending_accept_reset_streams(limits.max_resets)
         .max_local_error_reset_streams(Some(limits.max_error_resets))
         .handshake::<_, Bytes>(wire);
-    let begun = Instant::now();
-    match timeout(limits.head_timeout, handshake).await {
+    let by = begun + limits.head_timeout;
+    match timeout_at(by.into(), handshake).await {
         Ok(Ok(mut connection)) => {
             let pings = connection.ping_pong();
             let keep = Keep {
@@ -103,7 +107,7 @@ where
                 streams: Arc::default(),
                 is_new: true,
                 leaving: false,
-                idle_until: Some(begun + limits.head_timeout),
+                idle_until: Some(by),
                 end_by: None,
                 pings: pings.map(|line| Pings {
                     line,
