@@ -116,7 +116,9 @@ impl Kind {
         match self {
             Self::Number(least, most) => format!("write a whole number from {least} to {most}"),
             Self::Seconds(least) => format!("write a whole number of seconds, {least} at least"),
-            Self::Bytes | Self::BytesTo(_) => "write a size like 65536, \"64KiB\" or \"1MiB\"".into(),
+            Self::Bytes | Self::BytesTo(_) => {
+                "write a size like 65536, \"64KiB\" or \"1MiB\"".into()
+            }
             Self::Switch | Self::Off => "write true or false".into(),
             Self::Text(..) => "write a text in quotes".into(),
             Self::List(..) => "write a list of texts: [\"…\", \"…\"]".into(),

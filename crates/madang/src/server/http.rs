@@ -299,12 +299,7 @@ pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<boo
 
 /// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket; its first request's head has
 /// to come by a time, and each further one's within its own.
-async fn converse_http1(
-    stream: Io,
-    visit: Visit,
-    mut stop: watch::Receiver<bool>,
-    by: Instant,
-) {
+async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>, by: Instant) {
     let pending = Arc::clone(&visit.pending);
     let late = async {
         sleep_until(by.into()).await;
