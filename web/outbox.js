@@ -141,7 +141,8 @@ export class Outbox {
 }
 
 function looksLike(entry, message) {
-  if (message.user !== null && message.user !== entry.name) return false;
+  const sender = message.user ?? message.nick ?? null;
+  if (sender !== null && sender !== entry.name) return false;
   return entry.bytes === null ? message.data === entry.payload : sameBytes(message.bytes, entry.bytes);
 }
 

@@ -170,3 +170,13 @@ test("a close is told in words, with the server's reason", () => {
   assert.equal(closeWords(english, 4999, ""), "the connection was closed (code 4999)");
   assert.equal(closeWords(english, null, ""), "");
 });
+
+test("an equal picture of somebody else is not our own", () => {
+  const outbox = new Outbox();
+  outbox.addImage(Uint8Array.of(1, 2, 3));
+  outbox.sent(outbox.next(), "Robin");
+  const picture = { user: null, nick: null, data: null, bytes: Uint8Array.of(1, 2, 3), id: "e-1" };
+  assert.equal(outbox.echo({ ...picture, nick: "Jiu" }), false);
+  assert.equal(outbox.echo({ ...picture, user: "Jiu" }), false);
+  assert.equal(outbox.echo({ ...picture, user: "Robin" }), true);
+});

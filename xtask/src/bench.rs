@@ -17,7 +17,7 @@ mod stats;
 use crate::process::{Log, command, run as run_logged};
 use crate::project::Project;
 use crate::tools::{Stop, need};
-use cells::{Cell, Field};
+use cells::Cell;
 use measure::Generators;
 use options::{Mode, Options};
 use peers::{Peer, Peers};
@@ -39,10 +39,9 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<bool, String> {
     if options.mode == Mode::Micro {
         return micro::run(&place, &log, options.write);
     }
-    let has = |field| options.cells.iter().any(|cell| cell.field == field);
     let wanted = if options.mode == Mode::Profile { &[String::new()][..] } else { &options.peers };
     let prepared = need("taskset", &["util-linux"], &log)
-        .and_then(|()| Generators::build(&place, &log, has(Field::Tls)))
+        .and_then(|()| Generators::build(&place, &log, &options.cells))
         .and_then(|generators| Ok((generators, Peers::build(&place, &log, wanted)?)));
     let (generators, peers) = match prepared {
         Ok(ready) => ready,
@@ -98,6 +97,10 @@ fn compare(
     let (mut done, mut failed) = (0, 0);
     let began = Instant::now();
     let mut measured = Measured::new();
+    let report = |measured: &Measured| {
+        let make = if options.section { report::events } else { report::markdown };
+        make(place, options, peers, measured)
+    };
     for cell in &options.cells {
         for round in 1..=cell.rounds.min(options.rounds) {
             for peer in in_turn(peers.of(cell), round) {
@@ -125,11 +128,11 @@ fn compare(
         }
         if options.write {
             // After each cell, so that a run that is broken off leaves what it has.
-            let report = report::markdown(place, options, peers, &measured);
-            page::write(&place.project, &report, &measured)?;
+            let write = if options.section { page::write_events } else { page::write };
+            write(&place.project, &report(&measured), &measured)?;
         }
     }
-    println!("\n{}", report::markdown(place, options, peers, &measured));
+    println!("\n{}", report(&measured));
     if failed > 0 {
         println!("{failed} of {total} runs failed; see {}", log.path.display());
     }

@@ -4,7 +4,7 @@ use crate::checks::node_sums;
 use crate::process::{Log, Server, command, free_port, run};
 use crate::project::Project;
 use crate::steps::Outcome;
-use crate::tools::{self, files_ending, npm_package, outcome, python_package};
+use crate::tools::{self, files_ending, npm_judge, npm_package, outcome, python_package};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -90,6 +90,42 @@ fn scenarios(log: &Log) -> String {
     let text = log.text();
     let line = text.lines().rev().find(|l| l.ends_with(" scenarios passed"));
     line.map(|l| format!(", {l}")).unwrap_or_default()
+}
+
+/// What goes in by one door and comes out at another.
+pub(crate) fn doors(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome((|| {
+        tools::need("curl", &["curl"], log)?;
+        let dir = npm_package(project, "conformance/doors", log)?;
+        let mut args = vec!["--test".to_owned()];
+        args.extend(files_ending(&dir, &[".test.mjs"]));
+        let mut node = command("node", &args, &dir);
+        node.env("MADANG_BIN", project.release_binary("madang"));
+        run(node, log, LIMIT)?;
+        Ok(node_sums(log))
+    })())
+}
+
+/// The shared judge of publishing by POST and reading by Server-Sent Events.
+pub(crate) fn sse_judge(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome((|| {
+        let dir = npm_judge(project, "wamp-sse", log)?;
+        let port = free_port()?;
+        let listen = format!("127.0.0.1:{port}");
+        let args = ["serve", "--listen", &listen, "--workers", "2", "--allowed-origin", "*"];
+        let program = project.release_binary("madang");
+        let _server = Server::start(command(program, &args, &project.root), port, log)?;
+        let base = format!("http://{listen}");
+        let mut args = vec!["sse.mjs", "--base", &base, "--subscribe", "/topics/{topic}/sse"];
+        args.extend(["--publish", "POST /topics/{topic}?event={event}"]);
+        args.extend(["--keepalive-ms", "20000", "--expect-retry"]);
+        run(command("node", &args, &dir), log, LIMIT)?;
+        let text = log.text();
+        let sums = text.lines().rev().find(|l| l.ends_with(" failed")).unwrap_or_default();
+        let skipped = text.lines().rev().find(|l| l.contains(" skipped, "));
+        let skipped = skipped.map(|l| format!(", {l}")).unwrap_or_default();
+        Ok(format!("{sums}{skipped}"))
+    })())
 }
 
 pub(crate) fn browser(project: &Project, log: &Log) -> Result<Outcome, String> {

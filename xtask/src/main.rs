@@ -6,6 +6,7 @@ mod checks;
 mod deny;
 mod foreign;
 mod layering;
+mod openapi;
 mod process;
 mod project;
 mod soak;

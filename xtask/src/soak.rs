@@ -41,6 +41,11 @@ const STEPS: &[Step] = &[
         what: "clients come and go for CHURN_MINUTES (default 60): memory stays flat",
         run: churn,
     },
+    Step {
+        name: "loss",
+        what: "clients of each door are cut for LOSS_MINUTES (default 10): nothing is lost",
+        run: loss,
+    },
     Step { name: "miri", what: "the WebSocket core under Miri", run: miri },
     Step { name: "fuzz", what: "each fuzz target, FUZZ_MINUTES (default 5) each", run: fuzz },
     Step {
@@ -121,6 +126,23 @@ fn churn(project: &Project, log: &Log) -> Result<Outcome, String> {
     let limit = Duration::from_secs(minutes * 60 + 120);
     run_logged(command(program, &args, &project.root), log, limit)?;
     Ok(Outcome::Passed(format!("{minutes} minutes")))
+}
+
+/// The loss test of `cargo xtask test`, longer and optimised. The log has a line of figures for each
+/// door.
+fn loss(project: &Project, log: &Log) -> Result<Outcome, String> {
+    let minutes = number("LOSS_MINUTES", 10);
+    let test = ["test", "--release", "--package", "madang-cli", "--test", "loss"];
+    let build = [&test[..], &["--no-run"]].concat();
+    run_logged(command("cargo", &build, &project.root), log, Duration::from_mins(25))?;
+    let args = [&test[..], &["--", "--nocapture", "--test-threads", "1"]].concat();
+    let mut attack = command("cargo", &args, &project.root);
+    attack.env("LOSS_MINUTES", minutes.to_string());
+    // Four times as long on a machine that does not keep pace; the second test is a third as long.
+    run_logged(attack, log, Duration::from_mins(6 * minutes + 10))?;
+    let text = log.text();
+    let figures: Vec<&str> = text.lines().filter(|l| l.contains(" clients, ")).collect();
+    Ok(Outcome::Passed(format!("{minutes} minutes; {}", figures.join("; "))))
 }
 
 fn browser(project: &Project, log: &Log) -> Result<Outcome, String> {

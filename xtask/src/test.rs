@@ -2,7 +2,7 @@
 
 use crate::project::Project;
 use crate::steps::{self, Step};
-use crate::{autobahn, checks, deny, foreign, layering};
+use crate::{autobahn, checks, deny, foreign, layering, openapi};
 
 /// Quick ones first. Each name may be given to `--only` and `--skip`.
 const STEPS: &[Step] = &[
@@ -30,6 +30,17 @@ const STEPS: &[Step] = &[
         name: "websockets-py",
         what: "Python websockets, as client and as server",
         run: foreign::websockets_py,
+    },
+    Step { name: "openapi", what: "the HTTP doors as /openapi.json says", run: openapi::step },
+    Step {
+        name: "doors",
+        what: "in by one door, out at another: npm ws, npm eventsource, curl",
+        run: foreign::doors,
+    },
+    Step {
+        name: "sse-judge",
+        what: "the shared judge of Server-Sent Events",
+        run: foreign::sse_judge,
     },
     Step { name: "browser", what: "the chat page in Chromium", run: foreign::browser },
 ];

@@ -84,9 +84,19 @@ fn install(packages: &[&str], log: &Log) -> Result<(), Stop> {
 
 /// A copy of the npm package in folder `name` with its locked dependencies installed.
 pub(crate) fn npm_package(project: &Project, name: &str, log: &Log) -> Result<PathBuf, Stop> {
+    npm_ci(project.working_copy(name)?, name, log)
+}
+
+/// The same of a judge in the shared material.
+pub(crate) fn npm_judge(project: &Project, name: &str, log: &Log) -> Result<PathBuf, Stop> {
+    let from = format!("conformance/{name}");
+    let dir = project.shared_copy(&from, &format!("judges/{name}")).map_err(Stop::Missing)?;
+    npm_ci(dir, &from, log)
+}
+
+fn npm_ci(dir: PathBuf, name: &str, log: &Log) -> Result<PathBuf, Stop> {
     need("node", &["nodejs"], log)?;
     need("npm", &["npm"], log)?;
-    let dir = project.working_copy(name)?;
     once_for(&dir, "package-lock.json", || {
         let args = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
         run(command("npm", &args, &dir), log, INSTALL)

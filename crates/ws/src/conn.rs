@@ -97,6 +97,8 @@ struct Pending {
     stale: bool,
     /// Our close frame.
     close: Vec<u8>,
+    /// It says that we failed the connection.
+    failed: bool,
     /// The last event.
     closed: Option<Closed>,
 }
@@ -236,6 +238,7 @@ impl Connection {
         let before = out.len();
         out.append(&mut mem::take(&mut pending.pongs));
         out.append(&mut mem::take(&mut pending.close));
+        pending.failed = false;
         self.tidy();
         out.len() > before
     }
@@ -245,7 +248,7 @@ impl Connection {
     /// [`Event::Closed`] of a [`ClosedBy::Failure`](crate::ClosedBy::Failure), before
     /// [`poll_transmit`](Self::poll_transmit); without such a frame it does nothing.
     pub fn reword_close(&mut self, code: CloseCode, reason: &str) {
-        let Some(pending) = self.pending.as_deref_mut().filter(|p| !p.close.is_empty()) else {
+        let Some(pending) = self.pending.as_deref_mut().filter(|p| p.failed) else {
             return;
         };
         if self.state == State::Closed
@@ -409,7 +412,8 @@ impl Connection {
             && let Ok(payload) = ClosePayload::new(code, &reason)
         {
             // Without random bytes a client cannot mask, so it leaves without a word.
-            let _ = self.queue_close(&payload);
+            let is_queued = self.queue_close(&payload).is_ok();
+            self.pending.get_or_insert_default().failed = is_queued;
         }
         self.finish(code, reason, ClosedBy::Failure(error));
     }

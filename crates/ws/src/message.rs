@@ -1,6 +1,7 @@
 //! Messages, and what the peer sent as the application sees it.
 
 use std::borrow::Cow;
+use std::mem;
 use std::ops::Deref;
 
 use crate::close::Closed;
@@ -129,6 +130,9 @@ pub(crate) struct Assembly {
     pub(crate) fragments: u32,
     /// RSV1 was set on the first frame (RFC 7692 §6).
     pub(crate) compressed: bool,
+    /// What came of a compressed message that is not whole. It is inflated at its end: until then it
+    /// costs no more than the peer has sent.
+    deflated: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -136,26 +140,26 @@ enum Body {
     /// Text, and the character that it ends in so far, if that is not whole.
     Text(String, Carry),
     Binary(Vec<u8>),
-    /// What was inflated of a text, of which so many bytes are whole characters. The inflater wants
-    /// to see what it wrote, so the text cannot grow as a `String`.
-    InflatedText(Vec<u8>, usize),
+    /// What a text was inflated to. The inflater wants to see what it wrote, so that it cannot be a
+    /// `String`.
+    InflatedText(Vec<u8>),
 }
 
 impl Assembly {
     pub(crate) fn new(kind: Kind, compressed: bool) -> Self {
         let body = match kind {
-            Kind::Text if compressed => Body::InflatedText(Vec::new(), 0),
+            Kind::Text if compressed => Body::InflatedText(Vec::new()),
             Kind::Text => Body::Text(String::new(), Carry::default()),
             Kind::Binary => Body::Binary(Vec::new()),
         };
-        Self { body, fragments: 1, compressed }
+        Self { body, fragments: 1, compressed, deflated: Vec::new() }
     }
 
     /// Bytes that have arrived, inflated.
     pub(crate) fn len(&self) -> usize {
         match &self.body {
             Body::Text(text, carry) => text.len() + carry.len(),
-            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes.len(),
+            Body::Binary(bytes) | Body::InflatedText(bytes) => bytes.len(),
         }
     }
 
@@ -164,7 +168,9 @@ impl Assembly {
     pub(crate) fn held(&self) -> usize {
         match &self.body {
             Body::Text(text, _) => text.capacity(),
-            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes.capacity(),
+            Body::Binary(bytes) | Body::InflatedText(bytes) => {
+                bytes.capacity() + self.deflated.capacity()
+            }
         }
     }
 
@@ -180,7 +186,7 @@ impl Assembly {
                 }
                 carry.push(piece, text)
             }
-            Body::Binary(bytes) | Body::InflatedText(bytes, _) => {
+            Body::Binary(bytes) | Body::InflatedText(bytes) => {
                 if bytes.capacity() - bytes.len() < piece.len() {
                     bytes.reserve_exact(room);
                 }
@@ -190,7 +196,8 @@ impl Assembly {
         }
     }
 
-    /// Appends what `piece` inflates to, up to `limit` bytes in all.
+    /// Takes a piece of a compressed message. The last makes what all of them inflate to, up to
+    /// `limit` bytes.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
@@ -198,20 +205,29 @@ impl Assembly {
         state: &mut deflate::State,
         limit: usize,
     ) -> Result<(), Error> {
+        // Data that does not compress grows by five bytes in each 64 KiB (RFC 1951 §3.2.4).
+        if self.deflated.len() + piece.len() > limit.saturating_add(limit / 1024).saturating_add(64)
+        {
+            return Err(Error::TooBig);
+        }
+        if !last {
+            self.deflated.extend_from_slice(piece);
+            return Ok(());
+        }
+        let all = if self.deflated.is_empty() {
+            Cow::Borrowed(piece)
+        } else {
+            self.deflated.extend_from_slice(piece);
+            Cow::Owned(mem::take(&mut self.deflated))
+        };
         let bytes = match &mut self.body {
-            Body::Binary(bytes) | Body::InflatedText(bytes, _) => bytes,
+            Body::Binary(bytes) | Body::InflatedText(bytes) => bytes,
             Body::Text(..) => return Err(PeerMisbehaved::BadDeflate.into()),
         };
-        state.decompress(piece, last, limit, bytes).map_err(|error| match error {
+        state.decompress(&all, true, limit, bytes).map_err(|error| match error {
             deflate::Error::TooBig => Error::TooBig,
             deflate::Error::Corrupt => PeerMisbehaved::BadDeflate.into(),
-        })?;
-        if let Body::InflatedText(bytes, checked) = &mut self.body
-            && !last
-        {
-            *checked += utf8::check_front(&bytes[*checked..])?;
-        }
-        Ok(())
+        })
     }
 
     /// The whole message.
@@ -222,7 +238,7 @@ impl Assembly {
                 text
             }
             // The inflater has left room; the copy has none.
-            Body::InflatedText(bytes, _) => utf8::check(&bytes)?.to_owned(),
+            Body::InflatedText(bytes) => utf8::check(&bytes)?.to_owned(),
             Body::Binary(bytes) => {
                 let payload = Payload::Binary(Cow::Owned(bytes));
                 return Ok(Event::Message { kind: Kind::Binary, payload });

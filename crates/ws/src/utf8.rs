@@ -79,17 +79,6 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, PeerMisbehaved> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| PeerMisbehaved::InvalidUtf8)
 }
 
-/// How many bytes at the front of `bytes` are whole characters; what follows them must be able to
-/// begin one.
-pub(crate) fn check_front(bytes: &[u8]) -> Result<usize, PeerMisbehaved> {
-    let (whole, begun) = split_begun(bytes);
-    check(whole)?;
-    if !begun.is_empty() {
-        Carry::default().keep(begun)?;
-    }
-    Ok(whole.len())
-}
-
 /// Splits off a character at the end that lacks bytes, judged by its first byte alone.
 fn split_begun(piece: &[u8]) -> (&[u8], &[u8]) {
     for back in 1..=piece.len().min(3) {

@@ -18,6 +18,8 @@ pub(super) enum Field {
     Plain,
     /// The same over TLS, with the peers that speak it.
     Tls,
+    /// Madang and the servers of Server-Sent Events.
+    Events,
     /// Madang with two workers and with one, on both cores.
     Workers,
 }
@@ -67,6 +69,7 @@ pub(super) fn all() -> Vec<Cell> {
         "connect -c 32 --sources 8",
     ));
     cells.extend(over_tls());
+    cells.extend(events());
     let workers = [echo(SIZES[1], 100, 1), echo(SIZES[1], 100, 16), fanout(1000, 16)];
     cells.extend(workers.map(|cell| cell.in_field(Field::Workers, "workers-", "Two workers: ")));
     cells
@@ -115,6 +118,20 @@ fn over_tls() -> Vec<Cell> {
         "idle -c 5000 --hold 1",
     ));
     cells.into_iter().map(|cell| cell.in_field(Field::Tls, "tls-", "TLS: ")).collect()
+}
+
+/// Server-Sent Events.
+fn events() -> Vec<Cell> {
+    let cell = |members: usize, window: usize| {
+        Cell::new(
+            &format!("fanout-{members}-w{window}"),
+            &format!("one POST each to {members} readers, 128 B, {window} in flight in all"),
+            Kind::FanOut,
+            &format!("fanout -c {members} -s 128 --window {window}"),
+        )
+        .in_field(Field::Events, "sse-", "Server-Sent Events: ")
+    };
+    [100, 1000].iter().flat_map(|n| AT_ONCE.map(|window| cell(*n, window))).collect()
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -192,8 +209,8 @@ mod tests {
         let cells = all();
         let names: HashSet<&str> = cells.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names.len(), cells.len());
-        // 4 sizes × 3 × 2, without 16 KiB × 1,000 × 16; 4 × 2 fan-outs; idle, handshakes; TLS; workers.
-        assert_eq!(cells.len(), 23 + 8 + 2 + 5 + 3);
+        // 4 sizes × 3 × 2, without 16 KiB × 1,000 × 16; 4 × 2 fan-outs; idle, handshakes; TLS; events; workers.
+        assert_eq!(cells.len(), 23 + 8 + 2 + 5 + 4 + 3);
         assert!(names.contains("echo-128-c1000-p16") && names.contains("fanout-5000-w16"));
         assert!(!names.contains("echo-16k-c1000-p16"));
     }

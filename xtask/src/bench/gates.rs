@@ -18,6 +18,8 @@ const fn gate(cell: &'static str, peer: &'static str, at_least: f64) -> Gate {
 
 const UWS: &str = "uwebsockets";
 const FAST_TLS: &str = "fastwebsockets-tls";
+const AXUM_SSE: &str = "axum-sse";
+const BETTER_SSE: &str = "better-sse";
 
 const GATES: &[Gate] = &[
     gate("echo-128-c100-p1", UWS, 0.95),
@@ -34,6 +36,8 @@ const GATES: &[Gate] = &[
     gate("tls-fanout-1000-w16", FAST_TLS, 5.0),
     // At most 0.7 of its memory.
     gate("tls-idle", FAST_TLS, 1.0 / 0.7),
+    gate("sse-fanout-1000-w16", AXUM_SSE, 1.5),
+    gate("sse-fanout-1000-w16", BETTER_SSE, 5.0),
 ];
 
 /// Cells that no gate asks for but that belong to the picture.

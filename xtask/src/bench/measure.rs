@@ -17,27 +17,42 @@ const PINNED: &str = "ulimit -n \"$(ulimit -Hn)\"; exec taskset -c \"$0\" \"$@\"
 /// The programs that make the load.
 pub(super) struct Generators {
     plain: PathBuf,
-    /// Built when cells ask for it.
+    /// Built when cells ask for them.
     tls: PathBuf,
+    events: PathBuf,
 }
 
 impl Generators {
-    /// Builds wsload from a copy of the shared one, and tlsload.
-    pub(super) fn build(place: &Place, log: &Log, with_tls: bool) -> Result<Self, Stop> {
+    /// Builds those that the cells need: wsload from a copy of the shared one, tlsload, sseload.
+    pub(super) fn build(place: &Place, log: &Log, cells: &[Cell]) -> Result<Self, Stop> {
         let project = &place.project;
-        let source =
-            project.shared_copy("bench/wsload", "judges-bench/wsload").map_err(Stop::Missing)?;
-        let (plain, tls) =
-            (project.scratch("bench-build/wsload")?, project.scratch("bench-build/tlsload")?);
-        place.build(&source, &plain, log)?;
-        if with_tls {
-            place.build(&project.root.join("bench/tlsload"), &tls, log)?;
+        let need = |field| cells.iter().any(|cell| cell.field == field);
+        let program = |name: &str| -> Result<(PathBuf, PathBuf), String> {
+            let target = project.scratch(&format!("bench-build/{name}"))?;
+            let program = target.join("release").join(name);
+            Ok((target, program))
+        };
+        let ((into, plain), (into_tls, tls), (into_events, events)) =
+            (program("wsload")?, program("tlsload")?, program("sseload")?);
+        if need(Field::Plain) || need(Field::Workers) {
+            let source = project.shared_copy("bench/wsload", "judges-bench/wsload");
+            place.build(&source.map_err(Stop::Missing)?, &into, log)?;
         }
-        Ok(Self { plain: plain.join("release/wsload"), tls: tls.join("release/tlsload") })
+        if need(Field::Tls) {
+            place.build(&project.root.join("bench/tlsload"), &into_tls, log)?;
+        }
+        if need(Field::Events) {
+            place.build(&project.root.join("bench/sseload"), &into_events, log)?;
+        }
+        Ok(Self { plain, tls, events })
     }
 
     fn of(&self, cell: &Cell) -> &Path {
-        if cell.field == Field::Tls { &self.tls } else { &self.plain }
+        match cell.field {
+            Field::Tls => &self.tls,
+            Field::Events => &self.events,
+            Field::Plain | Field::Workers => &self.plain,
+        }
     }
 }
 
@@ -88,7 +103,11 @@ pub(super) fn load(
     peer: &Peer,
     (server, warmup, secs): (&Server, &str, f32),
 ) -> Result<String, String> {
-    let scheme = if cell.field == Field::Tls { "wss" } else { "ws" };
+    let scheme = match cell.field {
+        Field::Tls => "wss",
+        Field::Events => "http",
+        Field::Plain | Field::Workers => "ws",
+    };
     let url = format!("{scheme}://127.0.0.1:{}{}", server.port, peer.path(cell.kind));
     let mut argv = vec![generators.of(cell).to_string_lossy().into_owned()];
     argv.extend(cell.load.split_whitespace().map(str::to_owned));

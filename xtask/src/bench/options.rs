@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask bench`.
 
-use super::cells::{Cell, all, matches};
+use super::cells::{Cell, Field, all, matches};
 use super::gates;
 
 /// What the arguments ask for.
@@ -15,6 +15,8 @@ pub(super) struct Options {
     pub(super) native: bool,
     /// Write the result files.
     pub(super) write: bool,
+    /// What is written is a section of the page, and leaves its tables alone.
+    pub(super) section: bool,
     pub(super) mode: Mode,
 }
 
@@ -37,6 +39,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         peers: Vec::new(),
         native: false,
         write: false,
+        section: false,
         mode: Mode::Compare,
     };
     let (mut patterns, mut set) = (Vec::new(), String::from("gate"));
@@ -71,6 +74,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         }
     }
     options.cells = select(&patterns, &set)?;
+    options.section = patterns.is_empty() && set == "sse";
     let whole = patterns.is_empty() && options.peers.is_empty();
     options.write |= whole && options.mode == Mode::Compare;
     Ok(Some(options))
@@ -88,8 +92,9 @@ fn select(patterns: &[String], set: &str) -> Result<Vec<Cell>, String> {
             cells.retain(|c| patterns.iter().any(|pattern| matches(pattern, &c.name)));
         }
         "gate" => cells.retain(|c| gates::has(&c.name)),
+        "sse" => cells.retain(|c| c.field == Field::Events),
         "all" => {}
-        _ => return Err(format!("--set {set}: there are `gate` and `all`")),
+        _ => return Err(format!("--set {set}: there are `gate`, `sse` and `all`")),
     }
     Ok(cells)
 }
@@ -100,6 +105,7 @@ fn usage() {
 usage: cargo xtask bench [OPTIONS]
 
   --set gate|all   the cells that a release must show (default), or the whole matrix
+  --set sse        Server-Sent Events; has a section of its own in bench/RESULTS.md
   --cells CELL,…   only these; `*` stands for any text
   --peers NAME,…   only these servers besides madang
   --rounds N       rounds of each cell, servers taking turns (default 9)
@@ -110,8 +116,9 @@ usage: cargo xtask bench [OPTIONS]
   --profile CELL,… madang alone: system calls and allocations for each message
 
 PEER_<NAME>=command adds a server; {{port}} in it is replaced. It echoes at / and sends to everybody
-at /ws/bench; PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths. The gates ask for
-PEER_UWEBSOCKETS, built with -O3 -march=native: use --native with it.
+at /ws/bench; PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths. It has no part in cells that
+begin with tls- or sse-. The gates ask for PEER_UWEBSOCKETS, built with -O3 -march=native: use
+--native with it.
 "
     );
     for cell in all() {
@@ -133,7 +140,18 @@ mod tests {
     fn the_default_is_the_gate_set_in_nine_rounds() {
         let options = parsed("").unwrap().unwrap();
         assert_eq!((options.rounds, options.write, options.native), (9, true, false));
-        assert_eq!(options.cells.len(), 15);
+        assert_eq!(options.cells.len(), 16);
+        assert!(!options.section);
+    }
+
+    #[test]
+    fn events_have_a_set_of_their_own() {
+        let options = parsed("--set sse --rounds 3").unwrap().unwrap();
+        assert_eq!(options.cells.len(), 4);
+        assert!(options.cells.iter().all(|cell| cell.name.starts_with("sse-fanout-1")));
+        assert!(options.section && options.write);
+        assert!(!parsed("--set sse --peers axum-sse").unwrap().unwrap().write);
+        assert!(!parsed("--set sse --cells sse-*").unwrap().unwrap().section);
     }
 
     #[test]

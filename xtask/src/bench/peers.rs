@@ -44,6 +44,11 @@ impl Peer {
         }
     }
 
+    /// A server that has Server-Sent Events of a topic, published by `POST /topics/bench`.
+    fn events(name: &str, argv: Vec<String>) -> Self {
+        Self { fanout_path: "/topics/bench/sse".into(), ..Self::both(name, argv) }
+    }
+
     /// A server that echoes at `/` and sends to everybody at `/ws/bench`.
     fn both(name: &str, argv: Vec<String>) -> Self {
         Self {
@@ -61,6 +66,7 @@ impl Peer {
 pub(super) struct Peers {
     plain: Vec<Peer>,
     tls: Vec<Peer>,
+    events: Vec<Peer>,
     workers: Vec<Peer>,
 }
 
@@ -75,28 +81,40 @@ impl Peers {
         let mut plain = vec![madang(project, 1)];
         let mut tls = vec![madang(project, 1).with("--tls-self-signed")];
         let rust = ["tokio-tungstenite", "fastwebsockets"];
-        if rust.iter().copied().chain([FAST_TLS]).any(takes) {
+        let mut events = vec![Peer::events("madang", madang(project, 1).fanout)];
+        if rust.iter().copied().chain([FAST_TLS, AXUM_SSE]).any(takes) {
             let target = project.scratch("bench-build/peers")?;
             place.build(&project.root.join("bench/peers"), &target, log)?;
-            let peer = |name: &str, program: &str| {
+            let argv = |program: &str| {
                 let program = target.join("release").join(program).to_string_lossy().into_owned();
-                Peer::both(name, vec![program, "{port}".into()])
+                vec![program, "{port}".into()]
             };
+            let peer = |name: &str, program: &str| Peer::both(name, argv(program));
             plain.extend(rust.into_iter().filter(|name| takes(name)).map(|name| peer(name, name)));
             if takes(FAST_TLS) {
                 tls.push(peer(FAST_TLS, "fastwebsockets").with("tls"));
             }
+            if takes(AXUM_SSE) {
+                events.push(Peer::events(AXUM_SSE, argv(AXUM_SSE)));
+            }
         }
+        let node = |name: &str| -> Result<Vec<String>, Stop> {
+            let script = npm_package(project, &format!("bench/peers/{name}"), log)?;
+            let script = script.join("server.mjs").to_string_lossy().into_owned();
+            Ok(vec!["node".into(), script, "{port}".into()])
+        };
         if takes("ws") {
-            let script = npm_package(project, "bench/peers/ws", log)?.join("server.mjs");
-            let argv = vec!["node".into(), script.to_string_lossy().into_owned(), "{port}".into()];
-            plain.push(Peer::both("ws", argv));
+            plain.push(Peer::both("ws", node("ws")?));
+        }
+        if takes(BETTER_SSE) {
+            events.push(Peer::events(BETTER_SSE, node(BETTER_SSE)?));
         }
         plain.extend(from_environment().into_iter().filter(|p| takes(&p.name)));
         let mut workers = vec![madang(project, 2), madang(project, 1)];
         workers[1].name = "madang, one worker".into();
-        let all = Self { plain, tls, workers };
-        let is_known = |name: &str| all.plain.iter().chain(&all.tls).any(|p| p.name == name);
+        let all = Self { plain, tls, events, workers };
+        let known = [&all.plain, &all.tls, &all.events];
+        let is_known = |name: &str| known.into_iter().flatten().any(|p| p.name == name);
         match wanted.iter().find(|name| !name.is_empty() && !is_known(name)) {
             Some(name) => Err(Stop::Failed(format!("there is no peer `{name}`"))),
             None => Ok(all),
@@ -108,6 +126,7 @@ impl Peers {
         match cell.field {
             Field::Plain => &self.plain,
             Field::Tls => &self.tls,
+            Field::Events => &self.events,
             Field::Workers => &self.workers,
         }
     }
@@ -115,6 +134,10 @@ impl Peers {
 
 /// fastwebsockets on tokio-rustls.
 const FAST_TLS: &str = "fastwebsockets-tls";
+/// axum's `Sse`.
+const AXUM_SSE: &str = "axum-sse";
+/// npm better-sse on express.
+const BETTER_SSE: &str = "better-sse";
 
 fn madang(project: &Project, workers: u8) -> Peer {
     let program = |name: &str| project.release_binary(name).to_string_lossy().into_owned();

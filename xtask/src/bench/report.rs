@@ -36,6 +36,36 @@ takes a part. Compression is in the micro-benchmarks only: `wsload` does not com
   zlib, epoll, one thread): echo by `send`, fan-out by `publish` to a topic.
 ";
 
+/// What the cells `sse-` are.
+const EVENTS: &str = "\
+Cells whose names begin with `sse-` are Server-Sent Events (`bench/sseload`, one thread, raw epoll): one more
+connection publishes by POST, its requests pipelined (RFC 9112 §9.3.2), and a message is in flight until every
+reader has it. The cost of the requests is in the figures.
+
+- *madang*: `madang serve --workers 1 --log off`, `POST /topics/bench` and `GET /topics/bench/sse`.
+- *axum-sse*, *better-sse*: the programs in `bench/peers`. axum's `Sse` over a broadcast channel of tokio, on one
+  thread; an event is made once and cloned for each reader, and hyper writes at once what is ready. npm
+  better-sse on express, which makes each event anew for each reader.
+";
+
+/// The section of a run of Server-Sent Events alone.
+pub(super) fn events(
+    place: &Place,
+    options: &Options,
+    peers: &Peers,
+    measured: &Measured,
+) -> String {
+    let mut text = format!(
+        "## Server-Sent Events\n\nMeasured by themselves (`cargo xtask bench --set sse`), otherwise as the cells above.\n\
+         {EVENTS}\n### Machine and versions of this section\n\n{}\n",
+        machine(place, options)
+    );
+    let tables = gates::table(&options.cells, measured) + &tables(options, peers, measured);
+    text.push_str(&tables.replace("## ", "### "));
+    text.push_str("Each run's line is in `bench/results/sse.jsonl`.\n");
+    text
+}
+
 /// The whole page.
 pub(super) fn markdown(
     place: &Place,
@@ -43,15 +73,22 @@ pub(super) fn markdown(
     peers: &Peers,
     measured: &Measured,
 ) -> String {
-    let mut page =
-        format!("# Results\n\n{METHOD}\n## Machine and versions\n\n{}\n", machine(place, options));
+    let mut page = format!(
+        "# Results\n\n{METHOD}\n{EVENTS}\n## Machine and versions\n\n{}\n",
+        machine(place, options)
+    );
     page.push_str(&gates::table(&options.cells, measured));
-    for cell in &options.cells {
-        let names = peers.of(cell).iter().map(|peer| peer.name.as_str());
-        page.push_str(&table(cell, &names.collect::<Vec<_>>(), measured));
-    }
+    page.push_str(&tables(options, peers, measured));
     page.push_str("Each run's line is in `bench/results/latest.jsonl`.\n");
     page
+}
+
+fn tables(options: &Options, peers: &Peers, measured: &Measured) -> String {
+    let table_of = |cell| {
+        let names = peers.of(cell).iter().map(|peer| peer.name.as_str());
+        table(cell, &names.collect::<Vec<_>>(), measured)
+    };
+    options.cells.iter().map(table_of).collect()
 }
 
 fn table(cell: &Cell, names: &[&str], measured: &Measured) -> String {
@@ -112,13 +149,18 @@ fn machine(place: &Place, options: &Options) -> String {
     let load = load.split(' ').take(3).collect::<Vec<_>>().join(" ");
     let commit = ask("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
     let lock = fs::read_to_string(root.join("bench/peers/Cargo.lock")).unwrap_or_default();
-    let npm = fs::read_to_string(root.join("bench/peers/ws/package-lock.json")).unwrap_or_default();
-    let npm = npm.split_once("node_modules/ws\"").and_then(|(_, rest)| rest.split('"').nth(3));
+    let npm = |peer: &str, package: &str| {
+        let lock = root.join(format!("bench/peers/{peer}/package-lock.json"));
+        let lock = fs::read_to_string(lock).unwrap_or_default();
+        let found = lock.split_once(&format!("node_modules/{package}\""));
+        let version = found.and_then(|(_, rest)| rest.split('"').nth(3));
+        version.unwrap_or("unknown").to_owned()
+    };
     format!(
         "- {} (UTC), commit {commit}, {} rounds of {} s, {}\n\
          - {cores} × {model}, Linux {}, load averages at the end {load}\n\
          - {}; Node {}\n\
-         - tokio-tungstenite {}, fastwebsockets {}, tokio {}, ws {}\n",
+         - tokio-tungstenite {}, fastwebsockets {}, axum {}, tokio {}; ws {}, better-sse {}, express {}\n",
         ask("date", &["-u", "+%Y-%m-%d %H:%M"]),
         options.rounds,
         options.secs,
@@ -132,8 +174,11 @@ fn machine(place: &Place, options: &Options) -> String {
         ask("node", &["--version"]),
         locked(&lock, "tokio-tungstenite"),
         locked(&lock, "fastwebsockets"),
+        locked(&lock, "axum"),
         locked(&lock, "tokio"),
-        npm.unwrap_or("unknown"),
+        npm("ws", "ws"),
+        npm("better-sse", "better-sse"),
+        npm("better-sse", "express"),
     )
 }
 

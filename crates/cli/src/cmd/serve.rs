@@ -128,6 +128,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             max_bytes: settings.size("outbox.max_bytes"),
             max_messages: settings.size("outbox.max_messages"),
             max_stall: settings.seconds("outbox.max_stall"),
+            max_replay: settings.size("outbox.max_replay"),
             policy: match settings.text("outbox.policy") {
                 Some("drop-oldest") => SlowConsumer::DropOldest,
                 Some("latest") => SlowConsumer::Latest,

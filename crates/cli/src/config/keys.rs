@@ -149,6 +149,8 @@ pub(crate) const KEYS: &[Key] = &[
         "How much may wait for a client that reads slowly."),
     Key::new("outbox.max_messages", "outbox-messages", COUNT, "16384",
         "How many messages may wait for such a client."),
+    Key::new("outbox.max_replay", "max-replay", Kind::Bytes, "268435456",
+        "How much history may wait for all clients of a worker together; who asks for more is told to come back."),
     Key::new("outbox.max_stall", "max-stall", Kind::Seconds(1), "10",
         "Seconds after which a client that takes nothing of what waits for it is disconnected, whatever the policy."),
     // -- history

@@ -52,6 +52,40 @@ fn a_bomb_is_stopped_at_the_limit_whole_or_in_fragments() {
 }
 
 #[test]
+fn messages_that_inflate_to_just_the_limit_are_heard_a_few_at_a_time() {
+    let yard = Yard::start(&["--history-bytes", "16MiB"]);
+    // Just under 1 MiB of zeros in 6,600 bytes: a read of the server's holds eighty of them.
+    let some = frame(0xc2, &bomb(6_600)).repeat(480);
+    for _ in 0..4 {
+        let mut peer = Peer::upgraded(yard.address, "/ws/balloons", DEFLATE);
+        // It reads nothing of what comes back, and is cut for that.
+        peer.send(&some);
+        drop(peer);
+    }
+    yard.empties();
+    yard.held("1,920 messages of just 1 MiB, inflated", 96);
+}
+
+#[test]
+fn parts_of_compressed_messages_cost_what_was_sent() {
+    let yard = Yard::start(&[]);
+    let part = bomb(6_600);
+    let mut peers: Vec<Peer> =
+        (0..200).map(|_| Peer::upgraded(yard.address, "/ws/parts", DEFLATE)).collect();
+    for peer in &mut peers {
+        peer.send(&frame(0x42, &part));
+    }
+    // Those behind it are answered, so the parts were read.
+    for peer in &mut peers {
+        peer.send(&frame(0x89, b"read?"));
+        assert_eq!(peer.frame(), Some((0x8a, b"read?".to_vec())));
+    }
+    drop(peers);
+    yard.empties();
+    yard.held("200 unfinished messages of 1 MiB, inflated", 16);
+}
+
+#[test]
 fn one_byte_fragments_without_end_are_counted() {
     let yard = Yard::start(&[]);
     let mut peer = Peer::upgraded(yard.address, "/ws/bits", "");

@@ -63,6 +63,14 @@ impl Peer {
         String::from_utf8(head).unwrap()
     }
 
+    /// The head of an answer, whose body is read and dropped.
+    pub(crate) fn answer(&mut self) -> String {
+        let head = self.head();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        self.read(length.map_or(0, |length| length.parse().unwrap()));
+        head
+    }
+
     /// Everything until the server ends the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();

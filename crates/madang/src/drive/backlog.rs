@@ -106,6 +106,11 @@ impl Backlog {
         if overflow { Err(Overflow) } else { Ok(dropped) }
     }
 
+    /// Bytes of history.
+    pub(super) fn replay_bytes(&self) -> usize {
+        self.bytes - self.counted
+    }
+
     pub(super) fn is_over(&self, limits: &OutboxLimits) -> bool {
         self.counted + self.tail.len() >= limits.max_bytes
             || self.entries.len() >= limits.max_messages

@@ -55,6 +55,8 @@ impl Flags {
     pub(super) const TLS: u16 = 1 << 11;
     /// It is a body of HTTP, whose client says nothing.
     pub(super) const STREAM: u16 = 1 << 12;
+    /// Bytes of it wait for a later turn.
+    pub(super) const HUNGRY: u16 = 1 << 13;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 

@@ -26,6 +26,9 @@ const FLUSH_AT: usize = 256 * 1024;
 /// After so long the rest of the mail waits for the next turn, and HTTP has its go.
 const LONGEST: Duration = Duration::from_millis(10);
 
+/// A replay of more than so many bytes is not compressed.
+const COMPRESS_UP_TO: usize = 256 * 1024;
+
 impl Worker {
     /// Delivers what the mailbox holds, as far as the time goes. Neighbouring publications of one topic leave as one run; the order of
     /// everything else is kept as it came.
@@ -180,15 +183,38 @@ impl Worker {
         }
     }
 
-    /// Hands a newcomer what its topic held.
-    pub(super) fn replay(&mut self, slot: usize, history: &[Arc<Published>], form: FormKey) {
+    /// Hands a newcomer what its topic held; false when too much history is on its way already.
+    pub(super) fn replay(
+        &mut self,
+        slot: usize,
+        history: &[Arc<Published>],
+        form: FormKey,
+    ) -> bool {
+        if history.is_empty() {
+            return true;
+        }
+        if self.replaying > self.config.outbox.max_replay {
+            // What has left since was counted still.
+            self.count_replays();
+            if self.replaying > self.config.outbox.max_replay {
+                return false;
+            }
+        }
+        // Compressing it all now would hold everybody up.
+        let all: usize = history.iter().map(|one| one.publication().body.bytes().len()).sum();
+        let form = if all > COMPRESS_UP_TO { plain(form) } else { form };
         for published in history {
             let frame = published.form(form, || self.renderer.frame(form, published));
+            self.replaying += frame.len();
             self.clients.hot[slot].outbox.push_replay(frame);
         }
-        if !history.is_empty() {
-            self.mark_dirty(slot);
-        }
+        self.mark_dirty(slot);
+        true
+    }
+
+    /// Counts what of history is on its way.
+    pub(super) fn count_replays(&mut self) {
+        self.replaying = self.clients.hot.iter().map(|hot| hot.outbox.replay_bytes()).sum();
     }
 }
 
@@ -311,6 +337,12 @@ impl Renderer {
         }
         out.into()
     }
+}
+
+/// The same form, not compressed (RFC 7692 §6: each message is or is not).
+fn plain(form: FormKey) -> FormKey {
+    let (.., bits) = parts_of(form);
+    if Framing::of_bits(bits).is_some() { form } else { FormKey(form.0 & !0xff) }
 }
 
 /// The protocol's own form in a key.

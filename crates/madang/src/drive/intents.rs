@@ -17,12 +17,13 @@ use tokio::sync::oneshot;
 use super::{
     carrier::Carrier,
     client::{Cold, Flags, Subscription},
-    mail::{ClientHandle, ClientId, Newcomer},
+    mail::{ClientHandle, ClientId, Newcomer, Reserved},
     outbox::SlowConsumer,
     stream::Stream,
     worker::Worker,
 };
 use crate::app::{Begin, Command};
+use crate::codes::Code;
 use crate::hub::{Attendance, Draft, FormKey, Join, Joined, Member, Published};
 
 /// What follows once the intents before it are carried out.
@@ -32,18 +33,21 @@ enum Next {
     CaughtUp(Token, Arrival),
     /// For a session that takes [`Form::EACH`].
     Delivery(Arc<Published>),
+    /// The rest is more than can be said now.
+    ComeBack,
 }
+
+/// What a publication costs in its wire form beside its body, about.
+const OVERHEAD: usize = 128;
 
 impl Worker {
     /// Gives a client a place and begins its session, before its handshake is answered. What is
     /// sent to it until then waits in its outbox.
-    pub(super) fn reserve(&mut self, newcomer: Newcomer, reply: oneshot::Sender<ClientId>) {
+    pub(super) fn reserve(&mut self, newcomer: Newcomer, reply: oneshot::Sender<Reserved>) {
         let id = self.clients.reserve(self.seconds());
         self.begin(id.slot as usize, newcomer);
-        if reply.send(id).is_err() {
-            // Whoever asked is gone.
-            self.cut(id.slot as usize);
-        }
+        // If whoever asked is gone, the place is given up as this is dropped.
+        drop(reply.send(Reserved::new(self.handle.clone(), id)));
     }
 
     /// Begins the session of a client whose place is there.
@@ -187,14 +191,19 @@ impl Worker {
             let input = match queue.pop_front() {
                 None => return true,
                 Some(Next::Replay(history, form)) if is_each(form) => {
-                    // In front of what follows, one by one.
-                    for published in history.into_iter().rev() {
-                        queue.push_front(Next::Delivery(published));
-                    }
+                    self.replay_each(history, &mut queue);
                     continue;
                 }
                 Some(Next::Replay(history, form)) => {
-                    self.replay(slot, &history, form);
+                    if !self.replay(slot, &history, form) {
+                        queue.clear();
+                        self.come_back(slot, cold);
+                    }
+                    continue;
+                }
+                Some(Next::ComeBack) => {
+                    queue.clear();
+                    self.come_back(slot, cold);
                     continue;
                 }
                 Some(Next::Delivery(published)) => {
@@ -210,6 +219,34 @@ impl Worker {
                 return false;
             }
         }
+    }
+
+    /// Puts history in front of what follows, one by one. It is made for this client alone, so it is
+    /// no more than may wait for one; the client comes back for the rest.
+    fn replay_each(&self, history: Vec<Arc<Published>>, queue: &mut VecDeque<Next>) {
+        let mut bytes = 0;
+        let fits = history.iter().take_while(|published| {
+            let had = bytes;
+            bytes += published.publication().body.bytes().len() + OVERHEAD;
+            had < self.config.outbox.max_bytes
+        });
+        let fits = fits.count();
+        if fits < history.len() {
+            queue.clear();
+            queue.push_front(Next::ComeBack);
+        }
+        for published in history.into_iter().take(fits).rev() {
+            queue.push_front(Next::Delivery(published));
+        }
+    }
+
+    /// A client cannot have all the history that it asked for now. What it has had is whole, and its
+    /// cursor is good for the rest.
+    fn come_back(&mut self, slot: usize, cold: &mut Cold) {
+        tracing::debug!(code = Code::M512.counted(), session = cold.id, "told to come back");
+        let reason = Code::M512.reason(Code::M512.what());
+        // 1013 "try again later" (IANA close code registry).
+        self.begin_close(slot, cold, 1013, &reason);
     }
 
     pub(super) fn send(
@@ -379,11 +416,16 @@ impl Worker {
                 self.subscribe(slot, &mut cold, &wish, &mut queue);
                 for next in queue {
                     match next {
-                        Next::Replay(history, form) => self.replay(slot, &history, form),
+                        Next::Replay(history, form) => {
+                            if !self.replay(slot, &history, form) {
+                                self.come_back(slot, &mut cold);
+                                break;
+                            }
+                        }
                         Next::Done(token, result) => {
                             self.tell(slot, &mut cold, Input::Done(token, result));
                         }
-                        Next::CaughtUp(..) | Next::Delivery(_) => {}
+                        Next::CaughtUp(..) | Next::Delivery(_) | Next::ComeBack => {}
                     }
                 }
             }

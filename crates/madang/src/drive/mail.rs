@@ -22,7 +22,7 @@ use crate::{
 /// One item for a worker.
 pub(super) enum Mail {
     Hub(hub::Mail),
-    Reserve(Box<Newcomer>, oneshot::Sender<ClientId>),
+    Reserve(Box<Newcomer>, oneshot::Sender<Reserved>),
     Adopt(ClientId, Stream, Vec<u8>),
     Forget(ClientId),
     Command(ClientId, Command),
@@ -196,10 +196,10 @@ impl WorkerHandle {
     /// Gives a client its place before its handshake is answered, so that whoever has the answer is
     /// in the topics that it asked for. `None` when the worker has ended.
     pub(crate) async fn reserve(&self, newcomer: Newcomer) -> Option<Reserved> {
-        let (reply, id) = oneshot::channel();
+        let (reply, place) = oneshot::channel();
         self.post(Mail::Reserve(Box::new(newcomer), reply));
-        let id = id.await.ok()?;
-        Some(Reserved { worker: self.clone(), id, is_used: false })
+        // Whoever stops waiting drops what the worker has sent, and with it the place.
+        place.await.ok()
     }
 
     /// Closes all clients with 1001, those that do not answer after `grace`, and ends the worker.
@@ -217,6 +217,10 @@ pub(crate) struct Reserved {
 }
 
 impl Reserved {
+    pub(super) fn new(worker: WorkerHandle, id: ClientId) -> Self {
+        Self { worker, id, is_used: false }
+    }
+
     /// The answer is written: the socket, and what the client sent behind its handshake.
     pub(crate) fn adopt(mut self, stream: Stream, early: Vec<u8>) {
         self.is_used = true;

@@ -38,6 +38,9 @@ pub struct OutboxLimits {
     pub max_messages: usize,
     /// How long a client may go without reading anything.
     pub max_stall: Duration,
+    /// Bytes of history that may wait for all clients of a worker together. Only what is on its way
+    /// counts; who asks for history beyond it is told to come back (default 256 MiB).
+    pub max_replay: usize,
     /// What happens at the bound.
     pub policy: SlowConsumer,
 }
@@ -48,6 +51,7 @@ impl Default for OutboxLimits {
             max_bytes: 1024 * 1024,
             max_messages: 16_384,
             max_stall: Duration::from_secs(10),
+            max_replay: 256 * 1024 * 1024,
             policy: SlowConsumer::default(),
         }
     }
@@ -130,6 +134,18 @@ impl Outbox {
         }
     }
 
+    /// Bytes of history that wait, for whatever reason.
+    pub(super) fn replay_bytes(&self) -> usize {
+        match &self.pending {
+            Pending::Backlog(backlog) => backlog.replay_bytes(),
+            Pending::Several(pieces) => pieces
+                .iter()
+                .map(|piece| if let Piece::Replay(bytes) = piece { bytes.len() } else { 0 })
+                .sum(),
+            _ => 0,
+        }
+    }
+
     /// Since when a blocked socket has taken nothing.
     pub(super) fn stalled_since(&self) -> Option<Instant> {
         match &self.pending {
@@ -192,8 +208,9 @@ impl Outbox {
         Ok(0)
     }
 
-    /// Queues a delivery out of history. It does not count towards the limit: the history's own
-    /// bounds hold it, and a newcomer must not be cut for what it asked for.
+    /// Queues a delivery out of history. It does not count towards the client's limit, as a newcomer
+    /// must not be cut for what it asked for, but towards [`OutboxLimits::max_replay`]: the history
+    /// may let go of it long before the client has read it.
     pub(super) fn push_replay(&mut self, frame: Bytes) {
         match &mut self.pending {
             Pending::Backlog(backlog) => {

@@ -34,7 +34,13 @@ impl Worker {
             return;
         }
         match read {
-            Ok(read) if read.is_closed => self.end_of_stream(slot),
+            Ok(read) if read.is_closed => {
+                // What the last frames are answered with leaves before.
+                self.flush(slot);
+                if self.clients.find(id).is_some() {
+                    self.end_of_stream(slot);
+                }
+            }
             // An answer of TLS itself, such as new keys.
             Ok(_) if wants_write => self.mark_dirty(slot),
             Ok(_) => {}

@@ -10,7 +10,7 @@ use super::{client::Flags, worker::Worker};
 use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
-const GOING_AWAY: &str = "server is going away";
+const GOING_AWAY: &str = "M504 server is going away";
 /// The reason that a client gets with 1008 when it reads too slowly.
 const SLOW_CONSUMER: &str = "M503 slow consumer";
 
@@ -20,6 +20,7 @@ impl Worker {
         self.handle.begin_turn();
         self.hub.expire(self.now);
         self.listen_again();
+        self.count_replays();
         let seconds = self.seconds();
         let ping_after = whole_seconds(self.config.ping_interval);
         let gone_after = whole_seconds(self.config.ping_timeout);
@@ -71,7 +72,7 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         // Mail that the sweep made for its own worker waits for the next turn.
-        if self.handle.end_turn() {
+        if self.handle.end_turn() || !self.hungry.is_empty() {
             self.poller.wake().wake();
         }
     }
@@ -93,7 +94,14 @@ impl Worker {
             self.cut(slot);
             return;
         }
-        cold.carrier.handle_timeout(self.now);
+        // What a client sent in time and we did not read is not late.
+        let is_unread = {
+            let flags = self.clients.hot[slot].flags;
+            flags.has(Flags::CHOKED) || flags.has(Flags::PAUSED) || flags.has(Flags::HUNGRY)
+        };
+        if !(is_unread && cold.carrier.is_open()) {
+            cold.carrier.handle_timeout(self.now);
+        }
         while let Some(event) = cold.carrier.poll_event() {
             self.event(slot, &mut cold, event);
         }

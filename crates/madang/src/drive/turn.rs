@@ -20,6 +20,12 @@ use super::{
 
 /// With so much waiting behind a socket, nothing more is read from it.
 const CHOKE_AT: usize = 64 * 1024;
+/// A turn that has heard messages of so many bytes, inflated, hears no more.
+pub(super) const MAX_HEARD: usize = 4 * 1024 * 1024;
+/// So much more of what earlier turns left.
+const MAX_LEFTOVERS: usize = 4 * 1024 * 1024;
+/// What a message counts beside its bytes.
+const MESSAGE: usize = 64;
 /// How many seconds an ended connection may take to read our goodbye and close.
 const LINGER: u32 = 2;
 
@@ -36,7 +42,7 @@ impl Worker {
             self.mark_dirty(slot);
         }
         let flags = self.clients.hot[slot].flags;
-        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) {
+        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) || flags.has(Flags::HUNGRY) {
             // An event of an earlier turn may ask to read what is not to be read now. But as events
             // are level-triggered, nobody may be left with one that is not taken.
             if event.broken {
@@ -113,6 +119,10 @@ impl Worker {
             if self.clients.hot[slot].flags.has(Flags::PAUSED) {
                 break;
             }
+            if self.heard >= MAX_HEARD && input.remaining() > 0 {
+                self.starve(slot);
+                break;
+            }
         }
         self.out = out;
         let left = input.remaining();
@@ -124,6 +134,41 @@ impl Worker {
         left
     }
 
+    /// The turn has heard enough: what is left of a client's bytes is for a later one, and nothing
+    /// more is read from it until then.
+    fn starve(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.set(Flags::HUNGRY) {
+            self.hungry.push_back(self.clients.id(slot));
+            self.watch(slot);
+        }
+    }
+
+    /// What was left unread while too much waited behind the socket is for the next turn.
+    fn starve_held(&mut self, slot: usize) {
+        if self.clients.cold[slot].as_deref().is_some_and(|cold| cold.held.is_some()) {
+            self.starve(slot);
+        }
+    }
+
+    /// Goes on with what earlier turns left, a share for each client.
+    pub(super) fn feed_hungry(&mut self) {
+        for _ in 0..self.hungry.len() {
+            if self.heard >= MAX_HEARD + MAX_LEFTOVERS {
+                return;
+            }
+            let Some(id) = self.hungry.pop_front() else { return };
+            let Some(slot) = self.clients.find(id) else { continue };
+            // Of each one message at least; one that is still hungry goes to the end.
+            let heard = std::mem::replace(&mut self.heard, MAX_HEARD);
+            self.clients.hot[slot].flags.clear(Flags::HUNGRY);
+            self.feed_held(slot);
+            self.heard = heard + (self.heard - MAX_HEARD);
+            if self.clients.find(id).is_some() && !self.clients.hot[slot].flags.has(Flags::HUNGRY) {
+                self.watch(slot);
+            }
+        }
+    }
+
     fn hold(&mut self, slot: usize, held: Box<Held>) {
         if let Some(cold) = self.clients.cold[slot].as_deref_mut() {
             cold.held = Some(held);
@@ -133,7 +178,8 @@ impl Worker {
     /// What a paused session left unread goes on when it reads again.
     pub(super) fn feed_held(&mut self, slot: usize) {
         let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
-        if self.clients.hot[slot].flags.has(Flags::PAUSED) {
+        let flags = self.clients.hot[slot].flags;
+        if flags.has(Flags::PAUSED) || flags.has(Flags::CHOKED) || flags.has(Flags::HUNGRY) {
             return;
         }
         let Some(mut held) = cold.held.take() else { return };
@@ -168,6 +214,7 @@ impl Worker {
         if cold.carrier.has_transmit() {
             self.transmit(slot, cold);
         }
+        self.heard += payload.len() + MESSAGE;
         let input = match (kind, payload.as_str()) {
             (Kind::Text, Some(text)) => SessionInput::Text(text),
             _ => SessionInput::Binary(payload.as_bytes()),
@@ -239,7 +286,7 @@ impl Worker {
         }
     }
 
-    fn flush(&mut self, slot: usize) {
+    pub(super) fn flush(&mut self, slot: usize) {
         let hot = &mut self.clients.hot[slot];
         hot.flags.clear(Flags::DIRTY);
         if !hot.flags.has(Flags::TAKEN) {
@@ -279,8 +326,13 @@ impl Worker {
             hot.heard = seconds;
         }
         let mut changed = hot.flags.set(Flags::WANTS_WRITE);
-        if hot.outbox.backlog_bytes() >= CHOKE_AT {
+        let waiting = hot.outbox.backlog_bytes();
+        if waiting >= CHOKE_AT {
             changed |= hot.flags.set(Flags::CHOKED);
+        } else if waiting < CHOKE_AT / 2 && hot.flags.has(Flags::CHOKED) {
+            hot.flags.clear(Flags::CHOKED);
+            changed = true;
+            self.starve_held(slot);
         }
         if changed {
             self.watch(slot);
@@ -290,7 +342,10 @@ impl Worker {
     fn unblock(&mut self, slot: usize) {
         let hot = &mut self.clients.hot[slot];
         hot.flags.clear(Flags::WANTS_WRITE);
-        hot.flags.clear(Flags::CHOKED);
+        if hot.flags.has(Flags::CHOKED) {
+            hot.flags.clear(Flags::CHOKED);
+            self.starve_held(slot);
+        }
         self.watch(slot);
         // Pongs that waited can go now.
         if let Some(mut cold) = self.clients.cold[slot].take() {
@@ -313,7 +368,8 @@ impl Worker {
 
     pub(super) fn interest(&self, slot: usize) -> Interest {
         let flags = self.clients.hot[slot].flags;
-        let read = !flags.has(Flags::PAUSED) && !flags.has(Flags::CHOKED);
+        let read =
+            !flags.has(Flags::PAUSED) && !flags.has(Flags::CHOKED) && !flags.has(Flags::HUNGRY);
         Interest { read, write: flags.has(Flags::WANTS_WRITE) }
     }
 

@@ -13,12 +13,13 @@ use std::{
 use madang_proto::Out;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval, sleep};
 
+use super::turn::MAX_HEARD;
 use super::{
     client::Clients,
     deliver::Renderer,
     doorstep::Doors,
     drain::Drain,
-    mail::{Mail, Protocols, WorkerHandle},
+    mail::{ClientId, Mail, Protocols, WorkerHandle},
     outbox::{OutboxLimits, Pool},
     poll::{Poller, Ready},
 };
@@ -65,6 +66,12 @@ pub(crate) struct Worker {
     pub(super) clients: Clients,
     pub(super) members: Members,
     pub(super) pool: Pool,
+    /// Bytes of messages that this turn has heard.
+    pub(super) heard: usize,
+    /// Clients whose bytes were left by a turn that had heard enough.
+    pub(super) hungry: VecDeque<ClientId>,
+    /// Bytes of history that are on their way, and some that were when this was last counted.
+    pub(super) replaying: usize,
     /// Clients to be flushed at the end of the turn.
     pub(super) dirty: Vec<u32>,
     /// Where everything is received; idle sockets own no buffer.
@@ -127,6 +134,9 @@ impl Worker {
             clients: Clients::default(),
             members: Members::new(),
             pool: Pool::default(),
+            heard: 0,
+            hungry: VecDeque::new(),
+            replaying: 0,
             dirty: Vec::new(),
             buffer: vec![0; BUFFER],
             plain: Vec::new(),
@@ -219,11 +229,15 @@ impl Worker {
         self.handle.begin_turn();
         self.now = Instant::now();
         // Nothing more is read before the mail is out that the last turn had no time for.
+        self.heard = 0;
         let mut more = !self.mail.is_empty() || self.serve_ready()?;
+        if self.mail.is_empty() {
+            self.feed_hungry();
+        }
         self.deliver_mail();
         self.flush_dirty();
         self.clients.free_places();
-        more |= !self.mail.is_empty();
+        more |= !self.mail.is_empty() || !self.hungry.is_empty();
         Ok(self.handle.end_turn() || more)
     }
 
@@ -238,6 +252,7 @@ impl Worker {
         let mut more = self.poller.was_full();
         let mut received = 0;
         while received < MAX_RECEIVED
+            && self.heard < MAX_HEARD
             && let Some(event) = self.ready.get(self.served)
         {
             let event = *event;

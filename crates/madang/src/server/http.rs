@@ -410,6 +410,11 @@ pub(super) fn mark(response: &mut Response<Body>, code: Code) {
 
 const CODE: HeaderName = HeaderName::from_static("madang-code");
 
+/// What is wrong in particular, of a refusal that says more than its code does: an extension of the
+/// answer, for when it becomes a problem.
+#[derive(Debug, Clone)]
+pub(super) struct Detail(pub(super) String);
+
 /// Whether a client would rather read JSON than a sentence.
 pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
     let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -424,11 +429,15 @@ pub(super) fn wants_problem(headers: &HeaderMap) -> bool {
 pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
     let name = response.headers().get(CODE).and_then(|name| name.to_str().ok());
     let Some(code) = name.and_then(Code::find) else { return response };
+    let detail = match response.extensions().get::<Detail>() {
+        Some(Detail(detail)) => format!("{detail}. {}", code.cure()),
+        None => format!("{} {}", code.why(), code.cure()),
+    };
     let problem = format!(
         "{{\"type\":\"about:blank\",\"title\":{},\"status\":{},\"detail\":{},\"code\":\"{code}\"}}\n",
         json_string(code.what()),
         response.status().as_u16(),
-        json_string(&format!("{} {}", code.why(), code.cure())),
+        json_string(&detail),
     );
     let mut response = response.map(|_| Body::from(problem));
     let kind = HeaderValue::from_static("application/problem+json");
@@ -437,7 +446,6 @@ pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// The table's texts have no control characters.
 fn json_string(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+    serde_json::Value::from(text).to_string()
 }

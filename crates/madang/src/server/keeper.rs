@@ -90,8 +90,9 @@ impl Keeper {
         if self.site.is_secure() {
             return None;
         }
-        let (mut request, used) =
-            request::read_request(&first[..first.len().min(self.site.http.max_head)])?;
+        let http = &self.site.http;
+        let head = &first[..first.len().min(http.max_head)];
+        let (mut request, used) = request::read_request(head, http.max_headers)?;
         let wants_websocket = wants_websocket(&request);
         let found = self.site.routes.find(request.uri().path())?;
         if found.is_stream() == wants_websocket {

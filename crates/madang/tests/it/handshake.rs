@@ -166,3 +166,34 @@ async fn who_says_nothing_is_ended_after_the_time_for_a_head() {
     silent.set_read_timeout(Some(Duration::from_millis(4_500))).unwrap();
     assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0);
 }
+
+#[tokio::test]
+async fn who_goes_within_his_handshake_keeps_no_place() {
+    use std::{
+        io::Write as _,
+        net::TcpStream,
+        time::{Duration, Instant},
+    };
+    let (address, running) = yard(2);
+    let request = upgrade("", "13", KEY);
+    let (first, second) = request.as_bytes().split_at(1);
+    for _ in 0..150 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(first).unwrap();
+        // The attack's own pace: in two packets it is a matter of HTTP, and the end comes with the second.
+        std::thread::sleep(Duration::from_millis(5));
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        stream.write_all(second).unwrap();
+    }
+    // Long before a ping would find out.
+    let (lobby, begun) = (madang::proto::Topic::new("lobby").unwrap(), Instant::now());
+    while !running.hub().presence(&lobby).is_empty() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(15),
+            "{:?}",
+            running.hub().presence(&lobby).len()
+        );
+        tokio::task::yield_now().await;
+    }
+}

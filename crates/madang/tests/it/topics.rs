@@ -451,3 +451,38 @@ async fn everything_works_over_http_2() {
         tokio::task::yield_now().await;
     }
 }
+
+#[test]
+fn a_reader_of_several_topics_comes_back_for_what_is_too_much_at_once() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let outbox = madang::OutboxLimits { max_bytes: 10_000, ..Default::default() };
+    let server = Server::new().workers(1).topics().outbox(outbox);
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let topic = Topic::new("t").unwrap();
+    for number in 0..50 {
+        hub.publish(&topic, format!("{number} {}", "x".repeat(1_000))).unwrap();
+    }
+    let (mut since, mut read, mut visits) = ("earliest".to_owned(), Vec::new(), 0);
+    while read.len() < 50 {
+        let mut lines = Http::connect(address);
+        lines
+            .send(&format!("GET /stream?topic=t&topic=u&since={since} HTTP/1.1\r\nHost: yard"), "");
+        lines.head();
+        visits += 1;
+        // The stream ends by itself, in good order, until the rest is little enough.
+        while read.len() < 50
+            && let Some(line) = lines.line()
+        {
+            if line.starts_with('{') {
+                let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+                read.push(line["data"].as_str().unwrap().split(' ').next().unwrap().to_owned());
+                line["next"].as_str().unwrap().clone_into(&mut since);
+            }
+        }
+    }
+    let expected: Vec<_> = (0..50).map(|number| number.to_string()).collect();
+    assert_eq!(read, expected);
+    assert!((5..=10).contains(&visits), "{visits}");
+}

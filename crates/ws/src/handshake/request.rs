@@ -9,12 +9,12 @@ pub const MAX_HEAD: usize = 16 * 1024;
 /// Most header lines that it takes.
 pub const MAX_HEADERS: usize = 100;
 
-/// Reads a GET of HTTP/1.1 that stands whole at the start of `bytes`: the request, and how long its
-/// head is. Whatever comes behind is not looked at.
+/// Reads a GET of HTTP/1.1 with at most `max_headers` header lines (and [`MAX_HEADERS`]) that stands
+/// whole at the start of `bytes`: the request, and how long its head is. Whatever comes behind is not looked at.
 ///
 /// `None` is for everything else (a head that is not complete, another method, another version,
 /// something malformed): an HTTP library is to look at it and to say what is wrong.
-pub fn read_request(bytes: &[u8]) -> Option<(Request<()>, usize)> {
+pub fn read_request(bytes: &[u8], max_headers: usize) -> Option<(Request<()>, usize)> {
     let head = &bytes[..bytes.len().min(MAX_HEAD)];
     if !head.starts_with(b"GET ") {
         return None;
@@ -30,6 +30,9 @@ pub fn read_request(bytes: &[u8]) -> Option<(Request<()>, usize)> {
     *request.method_mut() = Method::GET;
     *request.version_mut() = Version::HTTP_11;
     *request.uri_mut() = Uri::try_from(parsed.path?).ok()?;
+    if parsed.headers.len() > max_headers {
+        return None;
+    }
     let mut map = HeaderMap::with_capacity(parsed.headers.len());
     for header in parsed.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn a_whole_head_is_read_and_what_follows_is_left() {
         let bytes = format!("{HEAD}\u{81}more");
-        let (request, length) = read_request(bytes.as_bytes()).unwrap();
+        let (request, length) = read_request(bytes.as_bytes(), MAX_HEADERS).unwrap();
         assert_eq!(length, HEAD.len());
         assert_eq!(request.uri(), "/ws/a?b=c");
         assert_eq!(request.headers().len(), 5);
@@ -91,7 +94,7 @@ mod tests {
     #[test]
     fn what_is_no_whole_get_of_http_1_1_is_for_others() {
         for length in 0..HEAD.len() {
-            assert!(read_request(&HEAD.as_bytes()[..length]).is_none(), "{length}");
+            assert!(read_request(&HEAD.as_bytes()[..length], MAX_HEADERS).is_none(), "{length}");
         }
         for (from, to) in [
             ("GET", "POST"),
@@ -101,18 +104,21 @@ mod tests {
             ("Host: h", "Host: h\r\n continued"),
             ("Host: h", "Host: \0"),
         ] {
-            assert!(read_request(HEAD.replacen(from, to, 1).as_bytes()).is_none(), "{to}");
+            assert!(
+                read_request(HEAD.replacen(from, to, 1).as_bytes(), MAX_HEADERS).is_none(),
+                "{to}"
+            );
         }
         let many =
             HEAD.replacen("Host: h", &format!("{}Host: h", "x: y\r\n".repeat(MAX_HEADERS)), 1);
-        assert!(read_request(many.as_bytes()).is_none());
+        assert!(read_request(many.as_bytes(), MAX_HEADERS).is_none());
         let long = HEAD.replacen("Host: h", &format!("Host: h\r\nx: {}", "y".repeat(MAX_HEAD)), 1);
-        assert!(read_request(long.as_bytes()).is_none());
+        assert!(read_request(long.as_bytes(), MAX_HEADERS).is_none());
     }
 
     #[test]
     fn the_answer_is_spelt_as_in_the_rfc() {
-        let (request, _) = read_request(HEAD.as_bytes()).unwrap();
+        let (request, _) = read_request(HEAD.as_bytes(), MAX_HEADERS).unwrap();
         let response = super::super::server::check(&request).unwrap().response(None, None).unwrap();
         let mut out = Vec::new();
         write_response(&response, &mut out);

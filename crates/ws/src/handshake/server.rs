@@ -62,9 +62,8 @@ pub fn check<B>(request: &Request<B>) -> Result<Upgrade<'_>, Refusal> {
         return Err(Refusal::NoConnectionUpgrade);
     }
     // What follows the head must be frames, not a body that a proxy counts differently.
-    let length = headers.get(header::CONTENT_LENGTH);
-    if headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
-    {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    if headers.contains_key(header::TRANSFER_ENCODING) || lengths.any(|length| length != "0") {
         return Err(Refusal::Body);
     }
     check_version(request)?;

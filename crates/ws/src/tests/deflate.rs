@@ -192,18 +192,24 @@ fn compressed_text_must_be_utf8() {
 }
 
 #[test]
-fn invalid_compressed_text_is_refused_before_the_message_ends() {
-    // Stored blocks come out as they go in.
-    let stored =
-        |bytes: &[u8]| [&[0, bytes.len() as u8, 0, !(bytes.len() as u8), 0xFF], bytes].concat();
+fn a_compressed_message_costs_what_has_come_of_it_until_it_is_whole() {
+    let bomb = compressed(&vec![0; 1 << 20]);
     let mut pair = pair(Split::Whole, false);
-    pair.inject_frames(Role::Server, &[(0x41, &stored("여기".as_bytes()))]);
-    pair.inject_frames(Role::Server, &[(0x00, &stored(b"\xED"))]);
+    pair.inject_frames(Role::Server, &[(0x42, &bomb[..bomb.len() - 1])]);
     pair.deliver(Role::Server);
-    assert_eq!(pair.events(Role::Server), []);
-    pair.inject_frames(Role::Server, &[(0x00, &stored(b"\xA0"))]);
+    assert!(bomb.len() < 2048 && pair.connection(Role::Server).held() < 8192);
+    pair.inject_frames(Role::Server, &[(0x80, &bomb[bomb.len() - 1..])]);
     pair.deliver(Role::Server);
-    pair.assert_failed(Role::Server, PeerMisbehaved::InvalidUtf8.into());
+    pair.assert_messages(Role::Server, &[(Kind::Binary, &vec![0; 1 << 20])]);
+}
+
+#[test]
+fn compressed_bytes_without_end_are_too_big_before_they_are_inflated() {
+    let limits = Limits { max_message: 1000, ..Limits::default() };
+    let mut pair = Pair::with(Split::Whole, &limits, Some(agreement(false)));
+    pair.inject_frames(Role::Server, &[(0x42, &[0; 1000]), (0x00, &[0; 65])]);
+    pair.deliver(Role::Server);
+    pair.assert_failed(Role::Server, Error::TooBig);
 }
 
 #[test]

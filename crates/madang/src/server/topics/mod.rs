@@ -5,11 +5,13 @@
 //! GET  /topics/{t}/messages                poll; with ?wait=SECONDS long poll
 //! GET  /topics/{t}/presence                who is here
 //! GET  /topics/{t}/sse, /topics/{t}/stream protocols of their own; see `stream`
+//! GET  /openapi.json                       all of this, for programs
 //! ```
 //!
 //! Whatever is asked, one rule says which pages may ask ([`cors`]), and each answer tells browsers so.
 
 mod cors;
+mod description;
 mod once;
 mod payload;
 mod publish;
@@ -29,7 +31,7 @@ use tokio::time::{sleep, timeout};
 
 pub(super) use self::{once::Once, payload::Payload};
 use super::{
-    http::{Body, Visit, mark, plain},
+    http::{Body, Detail, Visit, mark, plain, retry_after},
     route::Found,
 };
 use crate::{codes::Code, drive::WorkerHandle, hub::Hub};
@@ -60,24 +62,39 @@ impl Topics {
 /// An answer that refuses.
 pub(super) type Refused = Box<Response<Body>>;
 
+const READ: &str = "GET, HEAD, OPTIONS";
+const PUBLISH: &str = "POST, OPTIONS";
+/// Of topics with the name of a door to several.
+const BOTH: &str = "GET, HEAD, POST, OPTIONS";
+
 /// What is asked of which topic.
 enum Asked<'a> {
+    Description,
     Publish(&'a str),
     Messages(Option<&'a str>),
     Presence(&'a str),
+    /// Streams are found by their routes; what comes here has no topic's name.
+    Stream(&'a str),
 }
 
 impl<'a> Asked<'a> {
     /// What a path is for; the methods that it takes, where it takes any.
-    fn find(path: &'a str) -> Option<(Self, &'static str)> {
-        if path == "/messages" || path == "/topics/messages" {
-            return Some((Self::Messages(None), "GET, HEAD, OPTIONS"));
+    fn find(path: &'a str, is_read: bool) -> Option<(Self, &'static str)> {
+        match path {
+            "/openapi.json" => return Some((Self::Description, READ)),
+            "/messages" => return Some((Self::Messages(None), READ)),
+            "/topics/messages" if is_read => return Some((Self::Messages(None), BOTH)),
+            _ => {}
         }
         let rest = path.strip_prefix("/topics/")?;
         match rest.split_once('/') {
-            None => Some((Self::Publish(rest), "POST, OPTIONS")),
-            Some((topic, "messages")) => Some((Self::Messages(Some(topic)), "GET, HEAD, OPTIONS")),
-            Some((topic, "presence")) => Some((Self::Presence(topic), "GET, HEAD, OPTIONS")),
+            None if matches!(rest, "messages" | "sse" | "stream") => {
+                Some((Self::Publish(rest), BOTH))
+            }
+            None => Some((Self::Publish(rest), PUBLISH)),
+            Some((topic, "messages")) => Some((Self::Messages(Some(topic)), READ)),
+            Some((topic, "presence")) => Some((Self::Presence(topic), READ)),
+            Some((topic, "sse" | "stream")) => Some((Self::Stream(topic), READ)),
             Some(_) => None,
         }
     }
@@ -92,8 +109,9 @@ pub(super) async fn answer<P: Payload>(
     let path = request.uri().path().to_owned();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let streams = visit.site.routes.find(&path).filter(Found::is_stream);
-    let asked = Asked::find(&path);
-    let is_streamed = streams.is_some() && (is_read || asked.is_none());
+    let asked = Asked::find(&path, is_read);
+    let may_publish = matches!(asked, Some((Asked::Publish(_), _)));
+    let is_streamed = streams.is_some() && (is_read || !may_publish);
     if asked.is_none() && streams.is_none() {
         return Err(request);
     }
@@ -109,7 +127,7 @@ pub(super) async fn answer<P: Payload>(
     };
     let methods = match &asked {
         Some((_, methods)) if !is_streamed => methods,
-        _ => "GET, HEAD, OPTIONS",
+        _ => READ,
     };
     let mut response = if request.method() == Method::OPTIONS {
         cors::preflight(methods)
@@ -154,6 +172,11 @@ async fn carry_out<P: Payload>(
             read::messages(visit, topics, topic.as_ref(), request).await
         }
         Asked::Presence(topic) if is_read => Ok(read::presence(topics, &named(topic)?)),
+        Asked::Description if is_read => Ok(description::answer()),
+        Asked::Stream(topic) if is_read => {
+            named(topic)?;
+            Err(refuse(Code::M213, StatusCode::NOT_FOUND, "there is no stream here"))
+        }
         _ => Err(Box::new(wrong_method(methods))),
     }
 }
@@ -177,12 +200,16 @@ fn wrong_method(methods: &'static str) -> Response<Body> {
 fn refuse(code: Code, status: StatusCode, detail: &str) -> Refused {
     let mut response = plain(status, format!("{code}: {detail}. {}\n", code.cure()));
     mark(&mut response, code);
+    if let Some(seconds) = retry_after(code) {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response.extensions_mut().insert(Detail(detail.to_owned()));
     Box::new(response)
 }
 
 /// An answer in JSON, which no cache is to keep.
-fn json(bytes: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(bytes::Bytes::from(bytes)));
+fn json(bytes: impl Into<bytes::Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes.into()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

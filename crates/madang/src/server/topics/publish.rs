@@ -111,14 +111,15 @@ fn event(headers: &HeaderMap, query: &str) -> Result<Option<Arc<str>>, Refused> 
         let detail = "an event's name has at most 255 bytes of UTF-8, none a control character";
         refuse(Code::M304, StatusCode::BAD_REQUEST, detail)
     };
-    let name = match (queried, headers.get(X_EVENT)) {
-        (Some(name), _) => name.into_owned(),
-        (None, Some(name)) => std::str::from_utf8(name.as_bytes()).map_err(|_| bad())?.to_owned(),
-        (None, None) => return Ok(None),
-    };
-    if name.len() > MAX_EVENT || name.chars().any(char::is_control) {
-        return Err(bad());
+    let told = headers.get(X_EVENT).map(|name| std::str::from_utf8(name.as_bytes()));
+    let told = told.transpose().map_err(|_| bad())?;
+    // Both are checked, whichever counts.
+    for name in [queried.as_deref(), told].into_iter().flatten() {
+        if name.len() > MAX_EVENT || name.chars().any(char::is_control) {
+            return Err(bad());
+        }
     }
+    let name = queried.as_deref().or(told).unwrap_or_default();
     Ok((!name.is_empty() && name != "message").then(|| name.into()))
 }
 

@@ -46,16 +46,12 @@ impl Wish {
         for (name, value) in opening.query_pairs() {
             match &*name {
                 "limit" => {
-                    limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| *limit > 0)
-                        .ok_or_else(|| bad("limit is a number from 1 to 1,000"))?;
+                    limit = count(&value)
+                        .ok_or_else(|| bad("limit is a whole number from 1 to 1,000"))?;
                 }
                 "wait" => {
-                    let seconds =
-                        value.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-                    wait = seconds.ok_or_else(|| bad("wait is a number of seconds, up to 60"))?;
+                    wait = seconds(&value)
+                        .ok_or_else(|| bad("wait is a number of seconds, up to 60"))?;
                 }
                 _ => {}
             }
@@ -63,8 +59,23 @@ impl Wish {
         let who = who::read(opening).map_err(|refusal| bad(&refusal.reason))?;
         // A poll comes and goes; only who has a key is somebody who stays.
         let who = who.key.is_some().then_some(who);
-        Ok(Self { cursors, limit: limit.min(MAX_LIMIT), wait: wait.min(MAX_WAIT), who })
+        Ok(Self { cursors, limit, wait, who })
     }
+}
+
+/// A number of messages. However many are asked for, there are no more than the limit.
+fn count(text: &str) -> Option<usize> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count = text.parse().unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
+    (count > 0).then_some(count)
+}
+
+/// A time to wait. However long is asked for, it is no longer than the limit.
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.parse().ok().filter(|seconds| *seconds >= 0.0)?;
+    Duration::try_from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64())).ok()
 }
 
 /// What a reader has not had yet.
@@ -151,15 +162,15 @@ fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
         found.gap |= page.gap;
         pages.push((topic.clone(), page));
     }
+    let mut lists = Vec::with_capacity(pages.len());
     for (topic, page) in pages {
         // Before its first message, until that is taken.
         let first = page.messages.first().map(|first| first.publication().id);
         let start = first.map_or(page.next, |id| Position { seq: id.seq.saturating_sub(1), ..id });
         cursors.advance(&topic, start);
-        found.messages.extend(page.messages);
+        lists.push(page.messages);
     }
-    // A topic's own messages stay in their order.
-    found.messages.sort_by_key(|published| published.publication().time);
+    found.messages = by_time(lists, |published| published.publication().time);
     let mut bytes = 0;
     let fit = found.messages.iter().take(limit).take_while(|published| {
         let had = bytes;
@@ -172,6 +183,22 @@ fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
         cursors.advance(&published.publication().topic, published.publication().id);
     }
     found
+}
+
+/// One list in the order of time, in which each list's own order stays whatever its times say: the
+/// clock goes back now and then, if only by a millisecond.
+fn by_time<T>(lists: Vec<Vec<T>>, time: impl Fn(&T) -> u64) -> Vec<T> {
+    let timed = lists.into_iter().flat_map(|list| {
+        let latest = list.iter().scan(0, |latest, one| {
+            *latest = time(one).max(*latest);
+            Some(*latest)
+        });
+        let latest: Vec<u64> = latest.collect();
+        latest.into_iter().zip(list)
+    });
+    let mut timed: Vec<(u64, T)> = timed.collect();
+    timed.sort_by_key(|(time, _)| *time);
+    timed.into_iter().map(|(_, one)| one).collect()
 }
 
 #[derive(Serialize)]
@@ -191,4 +218,53 @@ pub(super) fn presence(topics: &Topics, topic: &Topic) -> Response<Body> {
         .collect();
     let body = serde_json::json!({ "count": present.len(), "users": users });
     json(format!("{body}\n").into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_the_limit_is_the_limit() {
+        for (text, read) in [
+            ("1", Some(1)),
+            ("1000", Some(1000)),
+            ("1001", Some(1000)),
+            ("99999999999999999999999", Some(1000)),
+            ("0", None),
+            ("00", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(count(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn longer_than_the_limit_is_the_limit() {
+        let ms = |ms| Some(Duration::from_millis(ms));
+        for (text, read) in [
+            ("0", ms(0)),
+            ("0.25", ms(250)),
+            ("60", ms(60_000)),
+            ("61", ms(60_000)),
+            ("1e300", ms(60_000)),
+            ("-1", None),
+            ("NaN", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(seconds(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_reorder_a_topic() {
+        let lists = vec![vec![("a1", 5), ("a2", 4), ("a3", 7)], vec![("b1", 4), ("b2", 6)]];
+        let names: Vec<&str> =
+            by_time(lists, |(_, time)| *time).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["b1", "a1", "a2", "b2", "a3"]);
+    }
 }

@@ -45,7 +45,7 @@ fn agree(found: &Found<'_>, request: &Request<()>) -> Agreed {
         return Err(Box::new(refusal(Code::M204)));
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Box::new(super::wrong_method("GET, HEAD, OPTIONS")));
+        return Err(Box::new(super::wrong_method(super::READ)));
     }
     let last = request.headers().get("last-event-id").and_then(|last| last.to_str().ok());
     let opening = Opening {
