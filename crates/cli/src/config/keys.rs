@@ -45,6 +45,8 @@ impl Key {
 }
 
 const FILE: Kind = Kind::Text("FILE", anything as Check);
+/// The largest window of HTTP/2 (RFC 9113 §6.9.1); what is like one has the same bound.
+const WINDOW: Kind = Kind::BytesTo(i32::MAX as u64);
 const COUNT: Kind = Kind::Number(1, u32::MAX as u64);
 
 /// All keys, in the order in which they are shown.
@@ -53,7 +55,7 @@ pub(crate) const KEYS: &[Key] = &[
         "What to log: off, error, warn, info, debug, trace, or a filter such as madang=debug.").live(),
     // -- server
     Key::new("server.listen", "listen", Kind::List("ADDR:PORT", anything as Check), "[\"127.0.0.1:8000\"]",
-        "Address to listen on, such as 127.0.0.1:8000 or unix:/run/madang.sock; may be given several times. Port 0 takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header."),
+        "Address to listen on, such as 127.0.0.1:8000 or unix:/run/madang.sock; may be given several times. Port 0 takes a free one. With ?proxy-protocol=1 behind it, connections begin with a PROXY header, which is believed of anybody unless trusted_proxies names somebody."),
     Key::new("server.workers", "workers", Kind::Number(1, 1024), "",
         "Worker threads [default: one for each core that the process may use]."),
     Key::new("server.static", "static", Kind::Text("DIR", anything as Check), "",
@@ -75,7 +77,7 @@ pub(crate) const KEYS: &[Key] = &[
         "trusted-proxy",
         Kind::List("PROXY", proxy as Check),
         "[]",
-        "Proxy whose X-Forwarded-… and PROXY headers are believed: an address, a network such as 10.0.0.0/8, or loopback, private, unix. May be given several times.",
+        "Proxy whose X-Forwarded-… and PROXY headers are believed: an address, a network such as 10.0.0.0/8, or loopback, private, unix. With none, nobody's X-Forwarded-… is believed, but at a listener with ?proxy-protocol=1 anybody's PROXY header is. May be given several times.",
     )
     .live(),
     Key::new("server.drain", "drain", Kind::Seconds(0), "10",
@@ -93,17 +95,17 @@ pub(crate) const KEYS: &[Key] = &[
     // -- http
     Key::new("http.head_timeout", "head-timeout", Kind::Seconds(1), "5",
         "Seconds that the head of a request may take, a TLS handshake, and a PROXY header."),
-    Key::new("http.max_head", "max-head", Kind::Bytes, "16384", "Largest head of a request."),
+    Key::new("http.max_head", "max-head", WINDOW, "16384", "Largest head of a request."),
     Key::new("http.max_headers", "max-headers", Kind::Number(1, 1000), "100", "Most headers of a request."),
     Key::new("http.max_streams", "max-streams", COUNT, "128",
         "Most streams that a connection of HTTP/2 may have open; each WebSocket among them counts as a connection."),
     Key::new("http.max_pending", "max-pending", COUNT, "8192",
-        "Most connections whose first request or TLS handshake has begun and is not whole; more are turned away."),
-    Key::new("http.stream_window", "stream-window", Kind::Bytes, "65536",
+        "Most connections whose first request or TLS handshake has begun and is not whole, a quarter of them of one address; more are turned away."),
+    Key::new("http.stream_window", "stream-window", WINDOW, "65536",
         "How much may come in one stream of HTTP/2 before it is read."),
-    Key::new("http.connection_window", "connection-window", Kind::Bytes, "1048576",
+    Key::new("http.connection_window", "connection-window", WINDOW, "1048576",
         "The same for all streams of a connection together."),
-    Key::new("http.send_buffer", "send-buffer", Kind::Bytes, "32768",
+    Key::new("http.send_buffer", "send-buffer", WINDOW, "32768",
         "How much may wait in one stream of HTTP/2 to be sent."),
     Key::new("http.max_resets", "max-resets", COUNT, "20",
         "Most streams of HTTP/2 that are reset before they were looked at; more end the connection."),

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Seconds(u64),
     /// A size in bytes that is not zero, such as 65536, "64KiB" or "1MiB".
     Bytes,
+    /// A size of so many bytes at most.
+    BytesTo(u64),
     /// Yes or no; the flag says yes.
     Switch,
     /// Yes or no; the flag, which is called `no-…`, says no.
@@ -43,7 +45,7 @@ impl Kind {
         Some(match self {
             Self::Number(..) => "N",
             Self::Seconds(_) => "SECONDS",
-            Self::Bytes => "BYTES",
+            Self::Bytes | Self::BytesTo(_) => "BYTES",
             Self::Switch | Self::Off => return None,
             Self::Text(name, _) | Self::List(name, _) => name,
             Self::Choice(_) => "POLICY",
@@ -58,6 +60,10 @@ impl Kind {
                 .map(Value::Number)
                 .map_err(|_| format!("write a whole number of seconds, {least} at least")),
             Self::Bytes => bytes(text).map(Value::Number),
+            Self::BytesTo(most) => match bytes(text)? {
+                size if size > most => Err(format!("write a size of at most {most} bytes")),
+                size => Ok(Value::Number(size)),
+            },
             Self::Switch | Self::Off => match text {
                 "true" | "1" | "yes" => Ok(Value::Switch(true)),
                 "false" | "0" | "no" => Ok(Value::Switch(false)),
@@ -84,12 +90,14 @@ impl Kind {
     pub(crate) fn read_toml(self, value: &DeValue<'_>) -> Result<Value, String> {
         match (self, value) {
             (Self::Switch | Self::Off, DeValue::Boolean(yes)) => Ok(Value::Switch(*yes)),
-            (Self::Number(..) | Self::Seconds(_) | Self::Bytes, DeValue::Integer(number)) => {
-                self.read(number.as_str())
-            }
-            (Self::Bytes | Self::Text(..) | Self::Choice(_), DeValue::String(text)) => {
-                self.read(text)
-            }
+            (
+                Self::Number(..) | Self::Seconds(_) | Self::Bytes | Self::BytesTo(_),
+                DeValue::Integer(number),
+            ) => self.read(number.as_str()),
+            (
+                Self::Bytes | Self::BytesTo(_) | Self::Text(..) | Self::Choice(_),
+                DeValue::String(text),
+            ) => self.read(text),
             (Self::List(..), DeValue::Array(items)) => {
                 let mut list = Vec::new();
                 for item in items {
@@ -108,7 +116,9 @@ impl Kind {
         match self {
             Self::Number(least, most) => format!("write a whole number from {least} to {most}"),
             Self::Seconds(least) => format!("write a whole number of seconds, {least} at least"),
-            Self::Bytes => "write a size like 65536, \"64KiB\" or \"1MiB\"".into(),
+            Self::Bytes | Self::BytesTo(_) => {
+                "write a size like 65536, \"64KiB\" or \"1MiB\"".into()
+            }
             Self::Switch | Self::Off => "write true or false".into(),
             Self::Text(..) => "write a text in quotes".into(),
             Self::List(..) => "write a list of texts: [\"…\", \"…\"]".into(),
@@ -244,6 +254,15 @@ mod tests {
         for bad in ["", "KiB", "1TB", "-1", "1.5M", "0", "99999999999999999G"] {
             assert!(bytes(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_size_may_have_a_bound() {
+        let kind = Kind::BytesTo(1_048_576);
+        assert_eq!(kind.read("1MiB"), Ok(Value::Number(1_048_576)));
+        let error = kind.read("1048577").unwrap_err();
+        assert!(error.contains("at most 1048576"), "{error}");
+        assert!(kind.read("0").is_err() && kind.read("much").is_err());
     }
 
     #[test]

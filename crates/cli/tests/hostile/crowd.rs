@@ -111,6 +111,35 @@ fn fifteen_thousand_of_250_addresses_come_and_go() {
 }
 
 #[test]
+fn those_who_are_turned_away_hold_few_descriptors() {
+    let yard = Yard::start(&["--max-connections-per-address", "2"]);
+    let source = IpAddr::V4(Ipv4Addr::new(127, 0, 3, 1));
+    let inside: Vec<_> = (0..2)
+        .map(|_| {
+            let mut peer = Peer::from(source, yard.address);
+            peer.send(upgrade("/ws/full", "").as_bytes());
+            assert!(peer.head().starts_with("HTTP/1.1 101"));
+            peer
+        })
+        .collect();
+    let before = yard.descriptors();
+    let mut most = 0;
+    let crowd: Vec<_> = (0..500)
+        .map(|_| {
+            let mut peer = Peer::from(source, yard.address);
+            let head = peer.head();
+            assert!(head.contains("Madang-Code: M502"), "{head}");
+            most = most.max(yard.descriptors() - before);
+            peer
+        })
+        .collect();
+    assert!(most <= 40, "{most} descriptors are held by those who are turned away");
+    drop((inside, crowd));
+    yard.empties();
+    yard.held("500 more of an address that is full", 8);
+}
+
+#[test]
 fn who_says_to_be_somebody_else_is_not_believed() {
     let yard = Yard::start(&["--max-connections-per-address", "2"]);
     let source = IpAddr::V4(Ipv4Addr::new(127, 0, 2, 1));

@@ -1,6 +1,7 @@
 //! Attacks before the first frame.
 
 use std::{
+    net::{IpAddr, Ipv4Addr},
     thread,
     time::{Duration, Instant},
 };
@@ -70,6 +71,54 @@ fn ten_thousand_heads_of_a_byte_a_second_are_bounded_and_ended_in_time() {
     }
     yard.empties();
     yard.held("slowloris of 10,000", 96);
+}
+
+#[test]
+fn a_head_that_begins_like_http_2_has_no_more_time_than_others() {
+    let yard = Yard::start(&["--head-timeout", "4"]);
+    let mut peer = Peer::connect(yard.address);
+    let start = Instant::now();
+    peer.send(b"P");
+    // The attack's own pace: late, and in time.
+    thread::sleep(Duration::from_millis(3_200));
+    peer.send(b"OST / HTT");
+    assert!(peer.rest().is_empty());
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(6), "its head had {took:?}");
+    yard.held("a head that begins like HTTP/2", 8);
+}
+
+#[test]
+fn slow_heads_of_one_address_keep_nobody_else_out() {
+    let yard = Yard::start(&["--head-timeout", "25", "--max-pending", "64"]);
+    let mut slow: Vec<Peer> = (0..100)
+        .map(|_| {
+            let mut peer = Peer::from(IpAddr::V4(Ipv4Addr::new(127, 0, 4, 1)), yard.address);
+            peer.send(b"GET /ws HTTP/1.1\r\nX: ");
+            peer
+        })
+        .collect();
+    // If one address could have them all, they would be gone when 36 have been told that.
+    let start = Instant::now();
+    let answered = |peer: &mut Peer| {
+        peer.0.set_nonblocking(true).unwrap();
+        matches!(peer.0.peek(&mut [0]), Ok(1))
+    };
+    while slow.iter_mut().filter_map(|peer| answered(peer).then_some(())).count() < 36 {
+        assert!(start.elapsed() < PATIENCE, "all of them are let begin");
+        // The pace of looking.
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut other = Peer::from(IpAddr::V4(Ipv4Addr::new(127, 0, 4, 2)), yard.address);
+    other.send(b"GET /hea");
+    // A part of its own is what makes it begin.
+    thread::sleep(Duration::from_millis(100));
+    other.send(b"lthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = other.head();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    drop((slow, other));
+    yard.empties();
+    yard.held("slow heads of one address", 16);
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
 };
+
+use rustix::process::Signal;
 
 use super::{Serving, ask, connect, run, upgraded};
 
@@ -98,4 +100,40 @@ fn help_shows_every_flag_with_its_default() {
     }
     assert!(count >= 15, "{help}");
     assert!(help.contains("[default: 127.0.0.1:8000]") && help.contains("MADANG_LOG"), "{help}");
+}
+
+#[test]
+fn pages_that_are_refused_again_and_again_are_one_short_line_of_the_log() {
+    let serving = Serving::local(&["--log", "info"]);
+    let path = format!("/ws/{}", "a".repeat(6_000));
+    for _ in 0..30 {
+        let mut stream = connect(serving.address());
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: bWFkYW5nIGlzIGEgeWFyZA==\r\n\
+             Origin: https://evil.example/{}\r\n\r\n",
+            "b".repeat(6_000)
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        assert_eq!(status, *b"HTTP/1.1 403");
+    }
+    serving.signal(Signal::TERM);
+    let (_, log) = serving.end();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("another origin")).collect();
+    // They may have taken longer than the pause between two lines.
+    assert!((1..=4).contains(&lines.len()), "{} lines", lines.len());
+    assert!(lines.iter().all(|line| line.len() < 1_000 && line.contains("https://evil.example")));
+}
+
+#[test]
+fn who_believes_anybodys_proxy_header_is_warned() {
+    for (flags, is_warned) in [(&[][..], true), (&["--trusted-proxy", "loopback"], false)] {
+        let listen = ["--listen", "127.0.0.1:0?proxy-protocol=1", "--log", "warn"];
+        let serving = Serving::start(&[&listen, flags].concat());
+        serving.signal(Signal::TERM);
+        let (_, log) = serving.end();
+        assert_eq!(log.contains("--trusted-proxy"), is_warned, "{log}");
+    }
 }

@@ -359,6 +359,8 @@ impl Server {
             http: self.http,
             flooded: Seldom::default(),
             pending: Seldom::default(),
+            foreign: Seldom::default(),
+            strangers: Seldom::default(),
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {

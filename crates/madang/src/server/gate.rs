@@ -21,11 +21,25 @@ pub(crate) struct Gate {
     most_descriptors: usize,
     limit_of_address: AtomicUsize,
     /// Connections that have begun to ask for something.
-    pending: AtomicUsize,
+    pending: Mutex<Asking>,
+    /// Those that hear why they are not served.
+    farewells: AtomicUsize,
     /// Only of addresses with open connections that were counted, so no larger than their number;
     /// empty for as long as there is no limit. The hash is keyed: who owns many networks chooses
     /// the keys.
     addresses: Mutex<HashMap<Key, usize>>,
+}
+
+/// Connections that have begun to ask for something, in all and of each address that is known.
+#[derive(Debug, Default)]
+struct Asking {
+    all: usize,
+    of_address: HashMap<Key, usize>,
+}
+
+/// How many of `most` one address may have: a quarter, so that it alone keeps nobody out.
+fn share_of_address(most: usize) -> usize {
+    (most / 4).max(16).min(most)
 }
 
 /// Why there is no room.
@@ -35,7 +49,8 @@ pub(super) enum Refused {
     Full,
     /// As many of this address.
     Address,
-    /// As many have begun to ask for something, and do not come to an end with it.
+    /// As many, or as many of this address, have begun to ask for something, and do not come to an
+    /// end with it.
     Pending,
 }
 
@@ -73,18 +88,56 @@ pub(super) struct AddressPass {
     key: Key,
 }
 
+/// Stands for a descriptor that is no connection's; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Descriptor(Arc<Gate>);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        self.0.descriptors.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Stands for one connection that hears why it is not served; dropping it makes room.
+#[derive(Debug)]
+pub(super) struct Farewell(Arc<Gate>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.farewells.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many may take their time over it. Their descriptors are among those that are kept free.
+const FAREWELLS: usize = 32;
+
 /// Stands for one connection that has begun to ask for something; dropping it makes room.
 #[derive(Debug)]
 pub(super) struct Pending {
     gate: Arc<Gate>,
+    key: Option<Key>,
     is_over: AtomicBool,
 }
 
 impl Pending {
+    /// Whether it has asked.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
     /// It has asked.
     pub(super) fn settle(&self) {
         if !self.is_over.swap(true, Ordering::Relaxed) {
-            self.gate.pending.fetch_sub(1, Ordering::Relaxed);
+            let mut pending = self.gate.pending.lock();
+            pending.all -= 1;
+            if let Some(key) = self.key
+                && let Some(begun) = pending.of_address.get_mut(&key)
+            {
+                *begun -= 1;
+                if *begun == 0 {
+                    pending.of_address.remove(&key);
+                }
+            }
         }
     }
 }
@@ -103,7 +156,8 @@ impl Gate {
             descriptors: AtomicUsize::new(0),
             most_descriptors,
             limit_of_address: AtomicUsize::new(limit_of_address),
-            pending: AtomicUsize::new(0),
+            pending: Mutex::default(),
+            farewells: AtomicUsize::new(0),
             addresses: Mutex::default(),
         })
     }
@@ -161,12 +215,40 @@ impl Gate {
         Ok((place, of_address))
     }
 
-    /// Counts a connection that begins to ask for something, of `most` that may be at it.
-    pub(super) fn begin(self: &Arc<Self>, most: usize) -> Result<Pending, Refused> {
-        let begun = self.pending.fetch_add(1, Ordering::Relaxed);
-        let pending = Pending { gate: Arc::clone(self), is_over: AtomicBool::new(false) };
-        // Who is refused gives its place back as it is dropped.
-        if begun < most { Ok(pending) } else { Err(Refused::Pending) }
+    /// For a file that is sent: a peer that does not read makes it stay open.
+    pub(super) fn open_file(self: &Arc<Self>) -> Result<Descriptor, Refused> {
+        let used = self.descriptors.fetch_add(1, Ordering::Relaxed);
+        // Who is refused gives it back as it is dropped.
+        let descriptor = Descriptor(Arc::clone(self));
+        if used < self.most_descriptors { Ok(descriptor) } else { Err(Refused::Full) }
+    }
+
+    /// For a connection that is not let in, and has no place: time to hear why, if there is some.
+    pub(super) fn farewell(self: &Arc<Self>) -> Option<Farewell> {
+        let begun = self.farewells.fetch_add(1, Ordering::Relaxed);
+        // Who comes too late gives it back as it is dropped.
+        let farewell = Farewell(Arc::clone(self));
+        (begun < FAREWELLS).then_some(farewell)
+    }
+
+    /// Counts a connection that begins to ask for something, of `most` that may be at it; of an
+    /// address if that is known and its own.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        most: usize,
+        address: Option<IpAddr>,
+    ) -> Result<Pending, Refused> {
+        let key = address.map(Key::of);
+        let mut pending = self.pending.lock();
+        let of_address = key.and_then(|key| pending.of_address.get(&key)).copied().unwrap_or(0);
+        if pending.all >= most || of_address >= share_of_address(most) {
+            return Err(Refused::Pending);
+        }
+        pending.all += 1;
+        if let Some(key) = key {
+            pending.of_address.insert(key, of_address + 1);
+        }
+        Ok(Pending { gate: Arc::clone(self), key, is_over: AtomicBool::new(false) })
     }
 
     /// Counts a connection that is in for an address that became known only now.
@@ -259,6 +341,42 @@ mod tests {
         assert!(gate.enter(ip("192.0.2.1")).is_ok());
         // The refused took no place.
         assert_eq!(gate.open.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn one_address_begins_no_more_than_a_quarter() {
+        let gate = Gate::new(1, 1, NO_LIMIT);
+        let begin = |most, address: &str| gate.begin(most, ip(address));
+        let mut held: Vec<_> = (0..25).map(|_| begin(100, "192.0.2.1").unwrap()).collect();
+        assert_eq!(begin(100, "::ffff:192.0.2.1").unwrap_err(), Refused::Pending);
+        held.extend((0..25).map(|_| begin(100, "2001:db8:0:1::1").unwrap()));
+        assert_eq!(begin(100, "2001:db8:0:1:ffff::2").unwrap_err(), Refused::Pending);
+        // Those whose address is not known count only in all.
+        held.extend((0..50).map(|_| gate.begin(100, None).unwrap()));
+        assert_eq!(begin(100, "192.0.2.9").unwrap_err(), Refused::Pending);
+        // Who has asked makes room, once.
+        held[0].settle();
+        held[0].settle();
+        held.push(begin(100, "192.0.2.1").unwrap());
+        assert_eq!(begin(100, "192.0.2.1").unwrap_err(), Refused::Pending);
+        held.clear();
+        assert!(gate.pending.lock().all == 0 && gate.pending.lock().of_address.is_empty());
+        // Of few, one address may have sixteen, or all.
+        held.extend((0..16).map(|_| begin(20, "192.0.2.1").unwrap()));
+        assert!(begin(20, "192.0.2.1").is_err() && begin(20, "192.0.2.2").is_ok());
+        held.clear();
+        held.extend((0..3).map(|_| begin(3, "192.0.2.1").unwrap()));
+        assert!(begin(3, "192.0.2.1").is_err());
+    }
+
+    #[test]
+    fn so_many_farewells_are_said_at_once() {
+        let gate = Gate::new(1, 1, NO_LIMIT);
+        let mut farewells: Vec<_> = (0..FAREWELLS).map(|_| gate.farewell().unwrap()).collect();
+        assert!(gate.farewell().is_none() && gate.farewell().is_none());
+        farewells.pop();
+        farewells.push(gate.farewell().unwrap());
+        assert!(gate.farewell().is_none());
     }
 
     proptest! {

@@ -19,15 +19,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use madang_ws::{deflate, handshake::server::Preference};
 use parking_lot::RwLock;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::watch,
-    time::timeout,
+    time::{sleep_until, timeout_at},
 };
 
 use super::{
     gate::{Gate, Pending, Refused},
     http2,
-    io::{Io, Socket},
+    io::Io,
     live::Live,
     pages::Pages,
     rewind::Rewind,
@@ -58,7 +57,9 @@ pub struct HttpLimits {
     pub max_headers: usize,
     /// The most connections whose first request, TLS handshake or PROXY header has begun and is not
     /// whole (default 8,192); further ones are turned away with M510. One that has said nothing at
-    /// all, and one whose first request comes at once, does not count.
+    /// all, and one whose first request comes at once, does not count. One address (of IPv6, its
+    /// first 64 bits) may have a quarter of them, or 16 where that is more, so that it alone keeps
+    /// nobody out; a trusted proxy, all.
     pub max_pending: usize,
     /// The most streams that a connection of HTTP/2 may have open (default 128; RFC 9113 §6.5.2
     /// recommends 100 at least). Each WebSocket among them also counts as one of
@@ -125,6 +126,10 @@ pub(super) struct Site {
     pub(super) flooded: Seldom,
     /// When it was last noted that too many connections are pending.
     pub(super) pending: Seldom,
+    /// When the page of another origin was last noted.
+    pub(super) foreign: Seldom,
+    /// When a PROXY header of a stranger was last noted.
+    pub(super) strangers: Seldom,
     pub(super) http: HttpLimits,
     /// Where topics are served over plain HTTP.
     pub(super) topics: Option<Topics>,
@@ -224,6 +229,18 @@ impl Body {
         Self(body.boxed_unsync())
     }
 
+    /// A body that has something of its own until it is sent or given up.
+    pub(super) fn holding<B, T>(body: B, held: T) -> Self
+    where
+        B: hyper::body::Body<Data = Bytes, Error = io::Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        Self::new(body.map_err(move |error| {
+            let _held = &held;
+            error
+        }))
+    }
+
     pub(super) fn into_inner(self) -> UnsyncBoxBody<Bytes, io::Error> {
         self.0
     }
@@ -254,25 +271,42 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Serves HTTP on a connection: HTTP/2 if that was agreed on (RFC 7301) or, without TLS, is how it
 /// begins; else HTTP/1.1.
 pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<bool>) {
+    // Whichever HTTP it turns out to be, there is one time for its beginning.
+    let begun = Instant::now();
+    let by = begun + visit.site.http.head_timeout;
     let stream = match stream {
         Io::Plain(stream) => stream,
         #[cfg(feature = "tls")]
         Io::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop).await;
+            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop, begun).await;
         }
         #[cfg(feature = "tls")]
-        secure @ Io::Secure(_) => return converse_http1(secure, visit, stop).await,
+        secure @ Io::Secure(_) => return converse_http1(secure, visit, stop, by).await,
     };
-    match timeout(visit.site.http.head_timeout, http2::sniff(stream)).await {
-        Ok(Ok((stream, true))) => http2::converse(stream, visit, stop).await,
-        Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop).await,
+    let sniffed = async {
+        // The answer to a request whose body never comes is written at once or never. A socket that
+        // has just come to its runtime is not known to be writable before it has waited for it.
+        stream.get_ref().writable().await?;
+        http2::sniff(stream).await
+    };
+    match timeout_at(by.into(), sniffed).await {
+        Ok(Ok((stream, true))) => http2::converse(stream, visit, stop, begun).await,
+        Ok(Ok((stream, false))) => converse_http1(Io::Plain(stream), visit, stop, by).await,
         Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended at its start"),
         Err(_) => tracing::debug!("an HTTP connection did not begin in time"),
     }
 }
 
-/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket.
-async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>) {
+/// Serves HTTP/1.1 on a connection until it ends or becomes a WebSocket; its first request's head has
+/// to come by a time, and each further one's within its own.
+async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool>, by: Instant) {
+    let pending = Arc::clone(&visit.pending);
+    let late = async {
+        sleep_until(by.into()).await;
+        if pending.is_over() {
+            std::future::pending::<()>().await;
+        }
+    };
     let limits = visit.site.http;
     let service = service_fn(move |request| {
         let visit = visit.clone();
@@ -303,6 +337,7 @@ async fn converse_http1(stream: Io, visit: Visit, mut stop: watch::Receiver<bool
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = late => return tracing::debug!("the head of a request did not come in time"),
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -336,18 +371,16 @@ pub(super) async fn page(visit: &Visit, request: Request<()>) -> Response<Body> 
     if request.uri().path() == "/healthz" {
         return plain(StatusCode::OK, "ok\n".into());
     }
-    visit.site.pages.answer(request).await
+    let answer = visit.site.pages.answer(request, &visit.site.gate).await;
+    answer.unwrap_or_else(|refused| refusal(visit.site.refuse(refused, visit.peer)))
 }
-
-/// How long a client that is turned away may take to read why.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What those hear who are not served: the code, what happened, and what to do.
 pub(super) fn sentence(code: Code) -> String {
     format!("{code}: {}. {}\n", code.what(), code.cure())
 }
 
-fn status(code: Code) -> StatusCode {
+pub(super) fn status(code: Code) -> StatusCode {
     let status = code.status().and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
@@ -415,29 +448,4 @@ pub(super) fn as_problem(response: Response<Body>) -> Response<Body> {
 
 fn json_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// Answers a connection that cannot be served, whatever it asks.
-pub(super) async fn turn_away(mut stream: Socket, code: Code) {
-    let (text, status) = (sentence(code), status(code));
-    let retry =
-        retry_after(code).map_or_else(String::new, |after| format!("Retry-After: {after}\r\n"));
-    let answer = format!(
-        "HTTP/1.1 {status}\r\n{retry}Madang-Code: {}\r\nConnection: close\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{text}",
-        code.counted(),
-        text.len()
-    );
-    drop(
-        timeout(FAREWELL, async {
-            stream.write_all(answer.as_bytes()).await?;
-            stream.shutdown().await?;
-            // Closing on unread bytes would reset the connection before the answer is read. There may
-            // be thousands, so the buffer is small.
-            let mut unread = [0; 128];
-            while stream.read(&mut unread).await? > 0 {}
-            Ok::<_, io::Error>(())
-        })
-        .await,
-    );
 }

@@ -43,7 +43,6 @@ impl Socket {
     }
 
     /// Waits until something can be written.
-    #[cfg(feature = "tls")]
     pub(super) async fn writable(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.writable().await,

@@ -1,12 +1,13 @@
 //! Decides at the workers' doors, for a whole site.
 
-use std::{net::SocketAddr, os::fd::OwnedFd, sync::Arc};
+use std::{net::SocketAddr, os::fd::OwnedFd, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use madang_ws::handshake::{request, server::wants_websocket};
 use tokio::sync::watch;
 
 use super::{
+    farewell,
     http::{self, Site, Visit, stopped},
     io::{Io, Socket},
     listen::Manner,
@@ -62,7 +63,9 @@ impl Doorkeeper for Keeper {
         if *self.stop.borrow() {
             return self.dismiss(socket, Code::M504);
         }
-        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+        // A trusted proxy's connections are those of many.
+        let address = guest.peer.map(|peer| peer.ip()).filter(|_| !self.site.trusts(guest.peer));
+        let pending = match self.site.gate.begin(self.site.http.max_pending, address) {
             Ok(pending) => pending,
             Err(refused) => return self.dismiss(socket, self.site.refuse(refused, guest.peer)),
         };
@@ -122,11 +125,14 @@ impl Keeper {
 
     /// Says why a connection is not served. The worker does not end before that is said.
     fn dismiss(&self, socket: OwnedFd, why: Code) {
+        let Some(farewell) = self.site.gate.farewell() else {
+            return farewell::turn_away_at_once(&socket, why);
+        };
         let Ok(socket) = Socket::new(socket) else { return };
         let visitor = self.worker.visit();
         tokio::spawn(async move {
-            http::turn_away(socket, why).await;
-            drop(visitor);
+            farewell::turn_away(socket, why).await;
+            drop((farewell, visitor));
         });
     }
 
@@ -138,10 +144,15 @@ impl Keeper {
         };
         if !may_say {
             let peer = peer.map(tracing::field::display);
-            tracing::info!(code = %Code::M106, peer, "a PROXY header is taken of trusted proxies only");
+            let text = "a PROXY header is taken of trusted proxies only";
+            if self.site.strangers.is_due(Instant::now()) {
+                tracing::info!(code = %Code::M106, peer, "{text}");
+            } else {
+                tracing::debug!(code = %Code::M106, peer, "{text}");
+            }
             return self.dismiss(socket, Code::M106);
         }
-        let pending = match self.site.gate.begin(self.site.http.max_pending) {
+        let pending = match self.site.gate.begin(self.site.http.max_pending, None) {
             Ok(pending) => pending,
             Err(refused) => return self.dismiss(socket, self.site.refuse(refused, peer)),
         };
@@ -157,14 +168,14 @@ impl Keeper {
 async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Receiver<bool>) {
     let introduced = tokio::select! {
         introduced = proxied::introduce(&mut socket, visit.site.http.head_timeout) => introduced,
-        () = stopped(&mut stop) => return http::turn_away(socket, Code::M504).await,
+        () = stopped(&mut stop) => return farewell::turn_away(socket, Code::M504).await,
     };
     let (source, rest) = match introduced {
         Ok(introduced) => introduced,
         Err(why) => {
             let peer = visit.peer.map(tracing::field::display);
             tracing::debug!(code = %Code::M105, peer, %why, "a connection without a PROXY header");
-            return http::turn_away(socket, Code::M105).await;
+            return farewell::turn_away(socket, Code::M105).await;
         }
     };
     if let Some(source) = source {
@@ -177,7 +188,7 @@ async fn introduced(mut socket: Socket, mut visit: Visit, mut stop: watch::Recei
             Ok(None) => {}
             Err(refused) => {
                 let why = visit.site.refuse(refused, visit.peer);
-                return http::turn_away(socket, why).await;
+                return farewell::turn_away(socket, why).await;
             }
         }
     }

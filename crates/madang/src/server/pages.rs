@@ -3,6 +3,7 @@
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -10,7 +11,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tower_http::services::ServeDir;
 use tower_service::Service as _;
 
-use super::http::{Body, plain};
+use super::{
+    gate::{Gate, Refused},
+    http::{Body, plain},
+};
 
 /// What is served to plain GETs.
 #[derive(Default)]
@@ -48,23 +52,31 @@ impl Pages {
     }
 
     /// Answers a GET or HEAD: the user's folder first, then what is embedded.
-    pub(super) async fn answer(&self, request: Request<()>) -> Response<Body> {
+    /// A file's descriptor is counted by the gate until the answer is sent, whatever carries it: over
+    /// HTTP/2, one connection may ask for many.
+    pub(super) async fn answer(
+        &self,
+        request: Request<()>,
+        gate: &Arc<Gate>,
+    ) -> Result<Response<Body>, Refused> {
         let path = request.uri().path().to_owned();
         let (method, known) =
             (request.method().clone(), request.headers().get(header::IF_NONE_MATCH).cloned());
         if let Some(folder) = &self.folder
             && !is_hidden(&path)
         {
+            let descriptor = gate.open_file()?;
             // Its error type has no value: what goes wrong is an answer.
             let Ok(response) = folder.clone().call(request).await;
             if response.status() != StatusCode::NOT_FOUND {
-                return with_nosniff(with_charset(response.map(Body::new)));
+                let response = response.map(|body| Body::holding(body, descriptor));
+                return Ok(with_nosniff(with_charset(response)));
             }
         }
-        match self.embedded.iter().find(|page| page.path == path) {
+        Ok(match self.embedded.iter().find(|page| page.path == path) {
             Some(page) => page.answer(&method, known.as_ref()),
             None => plain(StatusCode::NOT_FOUND, format!("There is nothing at {path}.\n")),
-        }
+        })
     }
 }
 
@@ -125,13 +137,21 @@ mod tests {
         Request::get(path).body(()).unwrap()
     }
 
+    fn gate(descriptors: usize) -> Arc<Gate> {
+        Gate::new(usize::MAX, descriptors, usize::MAX)
+    }
+
+    async fn ask(pages: &Pages, path: &str) -> Response<Body> {
+        pages.answer(request(path), &gate(1)).await.unwrap()
+    }
+
     async fn text(response: Response<Body>) -> String {
         let bytes = response.into_body().into_inner().collect().await.unwrap().to_bytes();
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
-    fn folder() -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("madang-pages-{}", std::process::id()));
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("madang-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("a.txt"), "from the folder").unwrap();
         std::fs::write(folder.join(".secret"), "hidden").unwrap();
@@ -143,14 +163,34 @@ mod tests {
         let mut pages = Pages::default();
         pages.embed("/a.txt", "text/plain", b"embedded");
         pages.embed("/b.txt", "text/plain", b"embedded");
-        let folder = folder();
+        let folder = folder("pages");
         pages.serve_folder(folder.clone());
-        assert_eq!(text(pages.answer(request("/a.txt")).await).await, "from the folder");
-        assert_eq!(text(pages.answer(request("/b.txt")).await).await, "embedded");
+        assert_eq!(text(ask(&pages, "/a.txt").await).await, "from the folder");
+        assert_eq!(text(ask(&pages, "/b.txt").await).await, "embedded");
         for path in ["/.secret", "/%2esecret", "/../Cargo.toml", "/%2e%2e/Cargo.toml", "/none"] {
-            let status = pages.answer(request(path)).await.status();
+            let status = ask(&pages, path).await.status();
             assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_is_counted_until_it_is_sent() {
+        let (mut pages, gate) = (Pages::default(), gate(2));
+        pages.embed("/b.txt", "text/plain", b"embedded");
+        let folder = folder("counted");
+        pages.serve_folder(folder.clone());
+        let ask = |path| pages.answer(request(path), &gate);
+        let one = ask("/a.txt").await.unwrap();
+        let two = ask("/a.txt").await.unwrap();
+        assert_eq!(ask("/a.txt").await.err(), Some(Refused::Full));
+        assert_eq!(text(one).await, "from the folder");
+        // What is in the program needs none once it is known that no file goes before it.
+        let embedded = ask("/b.txt").await.unwrap();
+        let three = ask("/a.txt").await.unwrap();
+        assert!(ask("/a.txt").await.is_err());
+        drop((two, embedded, three));
+        assert!(ask("/a.txt").await.is_ok());
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -158,9 +198,10 @@ mod tests {
     async fn a_page_that_is_known_is_not_sent_again() {
         let mut pages = Pages::default();
         pages.embed("/", "text/html", b"<p>");
-        let first = pages.answer(request("/")).await;
+        let first = ask(&pages, "/").await;
         let etag = first.headers()[header::ETAG].clone();
         let again = Request::get("/").header(header::IF_NONE_MATCH, etag).body(()).unwrap();
-        assert_eq!(pages.answer(again).await.status(), StatusCode::NOT_MODIFIED);
+        let again = pages.answer(again, &gate(1)).await.unwrap();
+        assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
     }
 }

@@ -27,7 +27,6 @@ impl<T> Rewind<T> {
         &self.early
     }
 
-    #[cfg(feature = "tls")]
     pub(super) fn get_ref(&self) -> &T {
         &self.stream
     }

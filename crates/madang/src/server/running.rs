@@ -142,6 +142,12 @@ pub(super) fn start(
     let mut sockets = Vec::with_capacity(listeners.len());
     let (mut addresses, mut files) = (Vec::new(), Vec::new());
     let manners: Vec<Manner> = listeners.iter().map(|each| each.manner).collect();
+    if manners.iter().any(|manner| manner.proxy_protocol) && site.live.read().trusted.is_empty() {
+        tracing::warn!(
+            "the PROXY headers of anybody are believed: no proxy is named (--trusted-proxy, or \
+             `Server::trusted_proxies`), so nobody else may reach the addresses with ?proxy-protocol=1"
+        );
+    }
     for each in listeners {
         sockets.push(each.sockets);
         match each.place {

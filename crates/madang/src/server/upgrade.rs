@@ -1,6 +1,6 @@
 //! From an HTTP request to a client of a worker.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Instant};
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -53,24 +53,39 @@ pub(super) async fn upgrade(
             agreed.response.map(|()| Body::default())
         }
         Err(response) => {
-            log_refusal(&client, &request, &response);
+            log_refusal(&visit.site, &client, &request, &response);
             *response
         }
     }
 }
 
 /// Notes that a request does not become a WebSocket.
-pub(super) fn log_refusal(client: &Client, request: &Request<()>, response: &Response<Body>) {
+pub(super) fn log_refusal(
+    site: &Site,
+    client: &Client,
+    request: &Request<()>,
+    response: &Response<Body>,
+) {
     let status = response.status().as_u16();
     let peer = client.address.map(tracing::field::display);
-    let path = request.uri().path();
-    if response.status() == StatusCode::FORBIDDEN {
-        // Browsers do not show the answer, so the log is where to learn of it.
-        let origin = request.headers().get(header::ORIGIN);
-        tracing::info!(peer, path, ?origin, "refused the page of another origin");
-    } else {
-        tracing::debug!(status, peer, path, "refused a WebSocket");
+    let path = start_of(request.uri().path().as_bytes());
+    if response.status() != StatusCode::FORBIDDEN {
+        tracing::debug!(status, peer, ?path, "refused a WebSocket");
+        return;
     }
+    // Browsers do not show the answer, so the log is where to learn of it.
+    let origin = request.headers().get(header::ORIGIN).map(|origin| start_of(origin.as_bytes()));
+    if site.foreign.is_due(Instant::now()) {
+        tracing::info!(peer, ?path, ?origin, "refused the page of another origin");
+    } else {
+        tracing::debug!(peer, ?path, ?origin, "refused the page of another origin");
+    }
+}
+
+/// As much as is worth a line of the log of what a peer may make long.
+fn start_of(bytes: &[u8]) -> Cow<'_, str> {
+    const MOST: usize = 200;
+    String::from_utf8_lossy(bytes.get(..MOST).unwrap_or(bytes))
 }
 
 /// Counts a WebSocket for the client that a proxy brings; others were counted as they came.

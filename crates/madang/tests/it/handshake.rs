@@ -43,6 +43,21 @@ async fn refusals_have_the_right_status_and_a_sentence() {
     assert_eq!(answer.headers["sec-websocket-version"], "13");
 }
 
+/// Nobody waits for a body that is refused in any case.
+#[tokio::test]
+async fn a_handshake_with_half_a_body_in_one_packet_is_answered() {
+    let (address, _running) = yard(1);
+    let begun = upgrade("Transfer-Encoding: chunked\r\n", "13", KEY) + "5\r\nhel";
+    let missing = upgrade("Content-Length: 5\r\n", "13", KEY);
+    for request in [begun, missing] {
+        for _ in 0..20 {
+            let answer = ask(address, &request);
+            assert_eq!(answer.status, 400, "{request}");
+            assert_eq!(answer.headers["madang-code"], "M206", "{request}");
+        }
+    }
+}
+
 /// ATTACKS: a proxy that takes a refused upgrade for a tunnel must not get a second request through.
 #[tokio::test]
 async fn after_a_refused_upgrade_the_connection_is_dead() {

@@ -35,16 +35,17 @@ pub(super) async fn answer(
     visit: Visit,
 ) {
     let protocol = request.extensions().get::<Protocol>().cloned();
+    let reply = Reply {
+        is_head: request.method() == Method::HEAD,
+        wants_problem: wants_problem(request.headers()),
+        stall: visit.site.http.stall_timeout,
+        respond,
+    };
     let request = if protocol.is_some() {
         request
     } else {
-        let is_head = request.method() == Method::HEAD;
-        let wants_problem = wants_problem(request.headers());
         match topics::answer(&visit, request).await {
-            Ok(response) => {
-                let response = if wants_problem { as_problem(response) } else { response };
-                return send(response, respond, is_head, visit.site.http.stall_timeout).await;
-            }
+            Ok(response) => return reply.send(response).await,
             Err(request) => request,
         }
     };
@@ -54,17 +55,15 @@ pub(super) async fn answer(
     if let Some(found) = visit.site.routes.find(&path) {
         let protocol = protocol.as_ref().map(Protocol::as_str);
         let client = visit.site.identify(visit.peer, &mut request);
-        return websocket(&visit, &client, &found, &request, protocol, (from, respond)).await;
+        return websocket(&visit, &client, &found, &request, protocol, (from, reply)).await;
     }
     drop(from);
-    let stall = visit.site.http.stall_timeout;
-    let is_head = request.method() == Method::HEAD;
     let response = if protocol.is_some() {
         plain(StatusCode::NOT_FOUND, format!("There is no WebSocket at {path}.\n"))
     } else {
         page(&visit, request).await
     };
-    send(response, respond, is_head, stall).await;
+    reply.send(response).await;
 }
 
 /// A request at a WebSocket's path. The stream becomes a client of the connection's worker, and
@@ -75,20 +74,17 @@ async fn websocket(
     found: &Found<'_>,
     request: &Request<()>,
     protocol: Option<&str>,
-    (from, mut respond): (RecvStream, SendResponse<Bytes>),
+    (from, mut reply): (RecvStream, Reply),
 ) {
     let local = || visit.local;
-    let stall = visit.site.http.stall_timeout;
     let agreed = extended::check(request, protocol)
         .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
         .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
-            log_refusal(client, request, &response);
-            let wants_problem = wants_problem(request.headers());
-            let response = if wants_problem { as_problem(*response) } else { *response };
-            return send(response, respond, false, stall).await;
+            log_refusal(&visit.site, client, request, &response);
+            return reply.send(*response).await;
         }
     };
     let address = client.address.map(|address| address.ip());
@@ -96,14 +92,14 @@ async fn websocket(
         Ok(pass) => pass,
         Err(refused) => {
             let why = visit.site.refuse(refused, client.address);
-            return send(refusal(why), respond, false, stall).await;
+            return reply.send(refusal(why)).await;
         }
     };
     let (near, far) = match pump::pair() {
         Ok(pair) => pair,
         Err(error) => {
             tracing::warn!(%error, "no sockets for a WebSocket's stream");
-            return send(refusal(Code::M501), respond, false, stall).await;
+            return reply.send(refusal(Code::M501)).await;
         }
     };
     let newcomer = Newcomer {
@@ -115,11 +111,11 @@ async fn websocket(
     };
     // Only who is in the topics that it asked for is told that it is connected.
     let Some(place) = visit.worker.reserve(newcomer).await else {
-        return send(refusal(Code::M504), respond, false, stall).await;
+        return reply.send(refusal(Code::M504)).await;
     };
     let mut response = agreed.response;
     finish(&mut response);
-    match respond.send_response(response, false) {
+    match reply.respond.send_response(response, false) {
         Ok(to) => {
             place.adopt(far.into(), Vec::new());
             pump::run(from, to, near).await;
@@ -136,6 +132,22 @@ fn finish<B>(response: &mut Response<B>) {
         && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now()))
     {
         headers.insert(header::DATE, date);
+    }
+}
+
+/// Where an answer goes, and what it depends on.
+struct Reply {
+    respond: SendResponse<Bytes>,
+    is_head: bool,
+    wants_problem: bool,
+    stall: Duration,
+}
+
+impl Reply {
+    /// Sends an answer, or a refusal in the form that is asked for.
+    async fn send(self, response: Response<Body>) {
+        let response = if self.wants_problem { as_problem(response) } else { response };
+        send(response, self.respond, self.is_head, self.stall).await;
     }
 }
 

@@ -29,7 +29,7 @@ use h2::{Ping, PingPong, Reason, server::Connection};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::{sleep, timeout_at},
 };
 
 use crate::codes::Code;
@@ -42,6 +42,9 @@ use wire::{Calm, Wire};
 
 /// RFC 9113 §3.4: what every client sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// RFC 9113 §6.9.1: no window is larger.
+const MAX_WINDOW: u32 = 0x7fff_ffff;
 
 /// How often a connection is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
@@ -74,9 +77,13 @@ where
     Ok((Rewind::new(stream, read), is_preface))
 }
 
-/// Serves HTTP/2 on a connection until it ends.
-pub(super) async fn converse<S>(stream: Rewind<S>, visit: Visit, stop: watch::Receiver<bool>)
-where
+/// Serves HTTP/2 on a connection that has begun at a time, until it ends.
+pub(super) async fn converse<S>(
+    stream: Rewind<S>,
+    visit: Visit,
+    stop: watch::Receiver<bool>,
+    begun: Instant,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let limits = visit.site.http;
@@ -84,15 +91,15 @@ where
     let handshake = h2::server::Builder::new()
         .enable_connect_protocol()
         .max_concurrent_streams(limits.max_streams.max(1))
-        .max_header_list_size(limits.max_head as u32)
-        .initial_window_size(limits.stream_window)
-        .initial_connection_window_size(limits.connection_window)
-        .max_send_buffer_size(limits.send_buffer)
+        .max_header_list_size(u32::try_from(limits.max_head).unwrap_or(u32::MAX))
+        .initial_window_size(limits.stream_window.min(MAX_WINDOW))
+        .initial_connection_window_size(limits.connection_window.min(MAX_WINDOW))
+        .max_send_buffer_size(limits.send_buffer.min(MAX_WINDOW as usize))
         .max_pending_accept_reset_streams(limits.max_resets)
         .max_local_error_reset_streams(Some(limits.max_error_resets))
         .handshake::<_, Bytes>(wire);
-    let begun = Instant::now();
-    match timeout(limits.head_timeout, handshake).await {
+    let by = begun + limits.head_timeout;
+    match timeout_at(by.into(), handshake).await {
         Ok(Ok(mut connection)) => {
             let pings = connection.ping_pong();
             let keep = Keep {
@@ -100,7 +107,7 @@ where
                 streams: Arc::default(),
                 is_new: true,
                 leaving: false,
-                idle_until: Some(begun + limits.head_timeout),
+                idle_until: Some(by),
                 end_by: None,
                 pings: pings.map(|line| Pings {
                     line,

@@ -253,6 +253,11 @@ async fn every_stream_counts_as_a_connection() {
     let refused = peer.send(request).await;
     assert_eq!(refused.status, 503);
     assert!(refused.body.starts_with("M501") && refused.headers.contains_key("retry-after"));
+    let mut request = peer.websocket("/ws");
+    request.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let refused = peer.send(request).await;
+    assert_eq!((refused.status, &refused.headers["madang-code"]), (503, &"M501".parse().unwrap()));
+    assert_eq!(refused.headers["content-type"], "application/problem+json");
     // Pages are still served on a connection that is there.
     assert_eq!(peer.ask(Method::GET, "/healthz").await.status, 200);
     two.close().await;

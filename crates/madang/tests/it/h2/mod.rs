@@ -8,7 +8,7 @@ use std::time::Duration;
 use h2::{Reason, ext::Protocol};
 use http::Method;
 use madang::{
-    Message, OutboxLimits, Server, Socket,
+    HttpLimits, Message, OutboxLimits, Server, Socket,
     hub::Draft,
     proto::{Body, Topic, raw::PROTOCOL},
     ws::{Kind, deflate},
@@ -43,6 +43,22 @@ async fn pages_are_what_they_are_over_http_1() {
     assert_eq!(plain.status, 400);
     assert!(plain.body.contains("new WebSocket(\"wss://") && plain.body.contains("RFC 8441"));
     assert!(!plain.headers.contains_key("upgrade") && !plain.headers.contains_key("connection"));
+}
+
+#[tokio::test]
+async fn limits_beyond_those_of_http_2_are_its_own() {
+    let limits = HttpLimits {
+        max_head: usize::MAX,
+        stream_window: u32::MAX,
+        connection_window: u32::MAX,
+        send_buffer: usize::MAX,
+        ..HttpLimits::default()
+    };
+    let (address, _running) = start(Server::new().protocol(&PROTOCOL).http_limits(limits));
+    let mut peer = Peer::connect(address).await;
+    let mut stream = peer.open("/ws/room").await;
+    stream.text("wide").await;
+    assert_eq!(stream.next_text().await, "wide");
 }
 
 #[tokio::test(flavor = "multi_thread")]
