@@ -29,7 +29,6 @@ use super::{
     io::Io,
     live::Live,
     pages::Pages,
-    rewind::Rewind,
     route::Routes,
     seldom::Seldom,
     topics::{self, Topics},
@@ -176,6 +175,10 @@ impl Visit {
 
 impl Site {
     /// Whether its connections begin with TLS.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, reason = "there is no TLS to ask for")
+    )]
     pub(super) fn is_secure(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
@@ -274,11 +277,21 @@ pub(super) async fn converse(stream: Io, visit: Visit, stop: watch::Receiver<boo
     // Whichever HTTP it turns out to be, there is one time for its beginning.
     let begun = Instant::now();
     let by = begun + visit.site.http.head_timeout;
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::infallible_destructuring_match, reason = "there is more of it with TLS")
+    )]
     let stream = match stream {
         Io::Plain(stream) => stream,
         #[cfg(feature = "tls")]
         Io::Secure(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            return http2::converse(Rewind::new(stream, Bytes::new()), visit, stop, begun).await;
+            return http2::converse(
+                super::rewind::Rewind::new(stream, Bytes::new()),
+                visit,
+                stop,
+                begun,
+            )
+            .await;
         }
         #[cfg(feature = "tls")]
         secure @ Io::Secure(_) => return converse_http1(secure, visit, stop, by).await,
