@@ -172,8 +172,8 @@ codes! {
     M511 Some(503), None; "there are too many topics";
         "Topics come to be by their first use, and stay for as long as somebody is in them or they hold messages.";
         "Use fewer, or let their history end sooner with --history-age."
-    M512 None, Some(1013); "too much history is on its way already";
-        "The limit is --max-replay for all clients of a worker together; of a reader of several topics, --outbox.";
+    M512 Some(503), Some(1013); "too much history is on its way already";
+        "The limit is --max-replay for all clients of a worker together, and for the answers to polls; of a reader of several topics, --outbox.";
         "Come back with the cursor of what came last: nothing is lost."
 }
 

@@ -57,6 +57,8 @@ impl Flags {
     pub(super) const STREAM: u16 = 1 << 12;
     /// Bytes of it wait for a later turn.
     pub(super) const HUNGRY: u16 = 1 << 13;
+    /// Its socket says and takes nothing more; what it said before is still heard.
+    pub(super) const GONE: u16 = 1 << 14;
     /// Its connection or its session waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
 

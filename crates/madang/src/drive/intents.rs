@@ -33,12 +33,7 @@ enum Next {
     CaughtUp(Token, Arrival),
     /// For a session that takes [`Form::EACH`].
     Delivery(Arc<Published>),
-    /// The rest is more than can be said now.
-    ComeBack,
 }
-
-/// What a publication costs in its wire form beside its body, about.
-const OVERHEAD: usize = 128;
 
 impl Worker {
     /// Gives a client a place and begins its session, before its handshake is answered. What is
@@ -171,6 +166,7 @@ impl Worker {
         out: &mut Out,
     ) -> bool {
         let mut queue = VecDeque::new();
+        let mut made = 0;
         loop {
             for intent in out.intents.drain(..) {
                 match intent {
@@ -191,7 +187,10 @@ impl Worker {
             let input = match queue.pop_front() {
                 None => return true,
                 Some(Next::Replay(history, form)) if is_each(form) => {
-                    self.replay_each(history, &mut queue);
+                    // In front of what follows, one by one.
+                    for published in history.into_iter().rev() {
+                        queue.push_front(Next::Delivery(published));
+                    }
                     continue;
                 }
                 Some(Next::Replay(history, form)) => {
@@ -201,15 +200,18 @@ impl Worker {
                     }
                     continue;
                 }
-                Some(Next::ComeBack) => {
-                    queue.clear();
-                    self.come_back(slot, cold);
-                    continue;
-                }
                 Some(Next::Delivery(published)) => {
+                    // It is made for this client alone, so it is no more than may wait for one; the
+                    // client comes back for the rest.
+                    if made >= self.config.outbox.max_bytes {
+                        queue.clear();
+                        self.come_back(slot, cold);
+                        continue;
+                    }
                     if !handle(session, Input::Delivery(published.publication()), self.now, out) {
                         return false;
                     }
+                    made += out.bytes.len();
                     continue;
                 }
                 Some(Next::Done(token, result)) => Input::Done(token, result),
@@ -218,25 +220,6 @@ impl Worker {
             if !handle(session, input, self.now, out) {
                 return false;
             }
-        }
-    }
-
-    /// Puts history in front of what follows, one by one. It is made for this client alone, so it is
-    /// no more than may wait for one; the client comes back for the rest.
-    fn replay_each(&self, history: Vec<Arc<Published>>, queue: &mut VecDeque<Next>) {
-        let mut bytes = 0;
-        let fits = history.iter().take_while(|published| {
-            let had = bytes;
-            bytes += published.publication().body.bytes().len() + OVERHEAD;
-            had < self.config.outbox.max_bytes
-        });
-        let fits = fits.count();
-        if fits < history.len() {
-            queue.clear();
-            queue.push_front(Next::ComeBack);
-        }
-        for published in history.into_iter().take(fits).rev() {
-            queue.push_front(Next::Delivery(published));
         }
     }
 
@@ -425,7 +408,7 @@ impl Worker {
                         Next::Done(token, result) => {
                             self.tell(slot, &mut cold, Input::Done(token, result));
                         }
-                        Next::CaughtUp(..) | Next::Delivery(_) | Next::ComeBack => {}
+                        Next::CaughtUp(..) | Next::Delivery(_) => {}
                     }
                 }
             }

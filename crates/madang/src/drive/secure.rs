@@ -38,7 +38,7 @@ impl Worker {
                 // What the last frames are answered with leaves before.
                 self.flush(slot);
                 if self.clients.find(id).is_some() {
-                    self.end_of_stream(slot);
+                    self.lose(slot);
                 }
             }
             // An answer of TLS itself, such as new keys.
@@ -47,7 +47,7 @@ impl Worker {
             Err(error) => {
                 tracing::debug!(%error, "TLS failed");
                 self.clients.last_words(slot);
-                self.cut(slot);
+                self.lose(slot);
             }
         }
     }

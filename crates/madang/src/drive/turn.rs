@@ -12,7 +12,7 @@ use super::{
     client::{Cold, Flags, Held},
     doorstep::MAX_ACCEPTED,
     mail::ClientId,
-    outbox::Flushed,
+    outbox::{Flushed, Outbox},
     poll::{Interest, Ready},
     stream,
     worker::Worker,
@@ -48,7 +48,7 @@ impl Worker {
             // An event of an earlier turn may ask to read what is not to be read now. But as events
             // are level-triggered, nobody may be left with one that is not taken.
             if event.broken {
-                self.cut(slot);
+                self.lose(slot);
             }
             return 0;
         }
@@ -63,7 +63,7 @@ impl Worker {
         let Some(socket) = &self.clients.hot[slot].socket else { return 0 };
         match stream::receive(socket, &mut self.buffer) {
             Ok(0) => {
-                self.end_of_stream(slot);
+                self.lose(slot);
                 0
             }
             Ok(count) => {
@@ -82,7 +82,7 @@ impl Worker {
             }
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
             Err(_) => {
-                self.cut(slot);
+                self.lose(slot);
                 0
             }
         }
@@ -191,6 +191,8 @@ impl Worker {
             // It stays where it is: a slow session comes back often, and each time for little.
             held.at = count - left;
             self.hold(slot, held);
+        } else if self.clients.hot[slot].flags.has(Flags::GONE) {
+            self.end_of_stream(slot);
         }
     }
 
@@ -294,6 +296,10 @@ impl Worker {
         if !hot.flags.has(Flags::TAKEN) {
             return;
         }
+        if hot.flags.has(Flags::GONE) {
+            hot.outbox = Outbox::default();
+            return;
+        }
         let was_blocked = hot.outbox.is_blocked();
         let flushed = if hot.flags.has(Flags::TLS) {
             self.clients.flush_secure(slot, &mut self.pool, self.now)
@@ -316,7 +322,7 @@ impl Worker {
                 }
             }
             Ok(Flushed::Blocked) => self.block(slot),
-            Err(_) => self.cut(slot),
+            Err(_) => self.lose(slot),
         }
     }
 
@@ -358,6 +364,9 @@ impl Worker {
 
     /// Tells the poller what the client's flags want.
     pub(super) fn watch(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.has(Flags::GONE) {
+            return;
+        }
         let token = self.clients.id(slot).token();
         let interest = self.interest(slot);
         if let Some(socket) = &self.clients.hot[slot].socket
@@ -386,7 +395,27 @@ impl Worker {
         self.clients.remove(slot);
     }
 
-    /// The connection is gone, or is given up.
+    /// A client's socket is at its end. What it had said before is heard before the client goes:
+    /// who sends and leaves is an ordinary publisher.
+    pub(super) fn lose(&mut self, slot: usize) {
+        let cold = self.clients.cold[slot].as_deref();
+        if cold.is_none_or(|cold| cold.held.is_none() || cold.session.is_none()) {
+            return self.end_of_stream(slot);
+        }
+        let hot = &mut self.clients.hot[slot];
+        if !hot.flags.set(Flags::GONE) {
+            return;
+        }
+        hot.outbox = Outbox::default();
+        hot.flags.clear(Flags::CHOKED);
+        hot.flags.clear(Flags::WANTS_WRITE);
+        if let Some(socket) = &hot.socket {
+            drop(self.poller.delete(socket));
+        }
+        self.starve_held(slot);
+    }
+
+    /// The connection is given up.
     pub(super) fn cut(&mut self, slot: usize) {
         self.end_of_stream(slot);
     }

@@ -24,7 +24,7 @@ use super::{
     route::{Door, Routes},
     running::{self, Running},
     seldom::Seldom,
-    topics::{Once, Topics},
+    topics::{Once, Room, Topics},
 };
 use crate::{
     Error,
@@ -352,6 +352,7 @@ impl Server {
             topics: self.topics.then(|| Topics {
                 hub: self.hub.clone(),
                 workers: OnceLock::new(),
+                room: Room::new(self.drive.outbox.max_replay),
                 once: Once::new(self.http.max_idempotency_keys),
                 max_body: self.drive.limits.max_message,
                 patience: self.drive.limits.message_timeout,

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use madang::{
     Message, OutboxLimits, Server, Socket,
     hub::Draft,
-    proto::{Body, Topic, raw::PROTOCOL},
+    proto::{Body, Cursor, Topic, raw::PROTOCOL},
+    ws::deflate,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -301,6 +302,45 @@ fn small_messages_without_end_come_back_once_and_in_order() {
         assert_eq!(frame, [0x82, 1, (number % 251) as u8], "{number}");
     }
     writer.join().unwrap();
+}
+
+/// Nine messages of a megabyte in a read of some kilobytes: more than a turn hears.
+#[test]
+fn what_was_said_before_the_end_is_heard() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let (address, running) = yard(1);
+    let mut packed = Vec::new();
+    assert!(deflate::compress_fresh(&vec![0; 1_000_000], 9, 15, &mut packed));
+    let mut frame = vec![0xc2, 0xfe];
+    frame.extend((packed.len() as u16).to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(&packed);
+    for number in 0..5 {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!(
+            "GET /ws/bye{number} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream.write_all(&frame.repeat(9)).unwrap();
+        // Its own messages, which come back, are unread: it goes with a reset.
+        drop(stream);
+        let topic = Topic::new(&format!("bye{number}")).unwrap();
+        let begun = std::time::Instant::now();
+        let heard = || running.hub().history(&topic, Cursor::Earliest, 100).messages.len();
+        while heard() < 9 {
+            assert!(begun.elapsed() < PATIENCE, "{} of 9 were heard", heard());
+            thread::yield_now();
+        }
+    }
 }
 
 /// The process's memory in KiB.

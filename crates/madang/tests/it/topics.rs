@@ -210,6 +210,8 @@ fn what_is_wrong_has_a_code_and_the_connection_goes_on() {
         ("POST", "/topics/madang.x", "", "x", (400, "M213")),
         ("POST", "/topics/%FF", "", "x", (400, "M213")),
         ("POST", "/topics/t?event=a%0Ab", "", "x", (400, "M304")),
+        ("POST", "/topics/t?event=gap", "", "x", (400, "M304")),
+        ("POST", "/topics/t", "\r\nX-Message-A: \u{e9}", "x", (400, "M304")),
         ("GET", "/topics/t", "", "", (405, "M214")),
         ("DELETE", "/topics/t/messages", "", "", (405, "M214")),
         ("POST", "/topics/t/sse", "", "x", (405, "M214")),
@@ -485,4 +487,43 @@ fn a_reader_of_several_topics_comes_back_for_what_is_too_much_at_once() {
     let expected: Vec<_> = (0..50).map(|number| number.to_string()).collect();
     assert_eq!(read, expected);
     assert!((5..=10).contains(&visits), "{visits}");
+}
+
+#[test]
+fn an_answer_to_a_poll_is_bounded_as_it_is_written() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let (address, running) = topics();
+    let topic = Topic::new("t").unwrap();
+    // Six bytes of JSON each.
+    let text = "\u{1}".repeat(300_000);
+    for _ in 0..3 {
+        running.hub().publish(&topic, text.clone()).unwrap();
+    }
+    let (mut http, mut since) = (Http::connect(address), "earliest".to_owned());
+    for _ in 0..3 {
+        let page = http.get(&format!("/topics/t/messages?since={since}")).json();
+        assert_eq!(page["messages"].as_array().unwrap().len(), 1);
+        assert_eq!(page["messages"][0]["data"].as_str().unwrap().len(), 300_000);
+        page["next"].as_str().unwrap().clone_into(&mut since);
+    }
+    let page = http.get(&format!("/topics/t/messages?since={since}")).json();
+    assert_eq!(page["messages"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn who_is_cut_before_the_first_event_misses_nothing() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _guard = runtime.enter();
+    let (address, running) = topics();
+    let mut quiet = Http::connect(address);
+    quiet.send("GET /topics/t/sse HTTP/1.1\r\nHost: yard", "");
+    quiet.head();
+    let id = quiet.line_after("id: ");
+    drop(quiet);
+    running.hub().publish(&Topic::new("t").unwrap(), "meanwhile").unwrap();
+    let mut again = Http::connect(address);
+    again.send(&format!("GET /topics/t/sse HTTP/1.1\r\nHost: yard\r\nLast-Event-ID: {id}"), "");
+    again.head();
+    assert_eq!(again.line_after("data: "), "meanwhile");
 }

@@ -111,8 +111,9 @@ impl fmt::Display for Cursors {
             match cursor {
                 Cursor::After(position) => position.fmt(f)?,
                 Cursor::Now => f.write_str("now")?,
-                // Nothing of it was read yet.
-                Cursor::Earliest | Cursor::Foreign => f.write_str("earliest")?,
+                Cursor::Earliest => f.write_str("earliest")?,
+                // No place of ours: whoever comes back with it is told of the gap again.
+                Cursor::Foreign => f.write_str("lost")?,
             }
         }
         Ok(())

@@ -19,6 +19,8 @@ pub(super) struct Style {
     pub(super) keep_alive: &'static [u8],
     /// A publication, with the cursor after it where it is not the publication's own.
     pub(super) message: fn(&Publication, Option<&str>) -> Vec<u8>,
+    /// Where the reader stands before anything has come, where that can be said.
+    pub(super) at: Option<fn(&str) -> Vec<u8>>,
     /// Something was lost before what follows this cursor.
     pub(super) gap: fn(&Topic, &str) -> Vec<u8>,
     /// Nothing follows, and why.
@@ -81,8 +83,13 @@ impl Session for Reader {
                     return;
                 };
                 let topic = topic.clone();
-                if gap || !matches!(from, Cursor::After(_)) {
+                let has_none = !matches!(from, Cursor::After(_));
+                if gap || has_none {
                     self.cursors.advance(&topic, after);
+                }
+                let is_last = number as usize + 1 == self.cursors.places().len();
+                if let Some(at) = self.style.at.filter(|_| has_none && is_last && !gap) {
+                    out.send(Kind::Text, &at(&self.cursors.to_string()));
                 }
                 if gap {
                     let bytes = (self.style.gap)(&topic, &self.cursors.to_string());

@@ -39,6 +39,8 @@ static STYLE: reader::Style = reader::Style {
     // "Lines that begin with a colon are comments."
     keep_alive: b":\n\n",
     message: event,
+    // An event without data is none, but its id is kept for when the reader comes back.
+    at: Some(at),
     gap,
     refused,
 };
@@ -72,6 +74,13 @@ fn event(publication: &Publication, next: Option<&str>) -> Vec<u8> {
         Body::Text(bytes) | Body::Json(bytes) => data(bytes, &mut out),
         Body::Binary(bytes) => data(STANDARD.encode(bytes).as_bytes(), &mut out),
     }
+    out.push(b'\n');
+    out
+}
+
+fn at(next: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(48);
+    field("id", next, &mut out);
     out.push(b'\n');
     out
 }

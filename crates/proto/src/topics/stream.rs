@@ -37,6 +37,7 @@ static STYLE: reader::Style = reader::Style {
     opening: b"\n",
     keep_alive: b"\n",
     message: line,
+    at: None,
     gap,
     refused,
 };

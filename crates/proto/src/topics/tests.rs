@@ -173,6 +173,18 @@ fn where_a_reader_starts_has_an_order() {
     assert!(refused(&"topic=a&".repeat(101)) && !refused(&"topic=a&".repeat(100)));
 }
 
+#[test]
+fn who_lost_his_place_is_told_so_again_when_he_comes_back() {
+    let opening = Opening { query: "topic=a&topic=b&since=what", ..Opening::default() };
+    let mut cursors = Cursors::read(&opening, Cursor::Now).unwrap();
+    cursors.advance(&topic("a"), at(4));
+    let text = cursors.to_string();
+    let again = Opening { last_event_id: Some(&text), ..opening };
+    let again = Cursors::read(&again, Cursor::Now).unwrap();
+    assert_eq!(again.places()[0].1, Cursor::After(at(4)));
+    assert_eq!(again.places()[1].1, Cursor::Foreign);
+}
+
 /// A session and what it wishes.
 struct Bench(Box<dyn Session>, Instant);
 

@@ -14,6 +14,7 @@ use super::{
         upgrade,
     },
     Refused,
+    publish::OWN,
 };
 
 /// What an answer tells a browser about the page that asked.
@@ -32,9 +33,14 @@ pub(in super::super) fn check<B>(
     let Some(origin) = request.headers().get(header::ORIGIN) else {
         return Ok(Allow { origin: None, is_listed: false });
     };
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
-    let host = host.unwrap_or_default();
+    // RFC 9112 §3.2.2: the target's authority goes before Host. Of several, none is believed.
+    let of = |name| {
+        let mut lines = request.headers().get_all(name).iter();
+        lines.next().filter(|_| lines.next().is_none()).and_then(|line| line.to_str().ok())
+    };
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = authority.or_else(|| of(header::HOST)).unwrap_or_default();
+    let host = if of(header::ORIGIN).is_some() { host } else { "" };
     let checked = upgrade::check_origin(site, local, client, origin, host);
     checked.map_err(|mut refused| {
         vary(refused.headers_mut());
@@ -69,7 +75,7 @@ fn vary(headers: &mut HeaderMap) {
 }
 
 /// The answer to the question whether a page may ask (Fetch, "CORS-preflight request").
-pub(super) fn preflight(methods: &'static str) -> Response<Body> {
+pub(super) fn preflight(methods: &'static str, request: &Request<()>) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -79,6 +85,19 @@ pub(super) fn preflight(methods: &'static str) -> Response<Body> {
     let names = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, \
                  Last-Event-ID, X-Event";
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(names));
+    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked = asked.and_then(|asked| asked.to_str().ok()).unwrap_or_default();
+    // Headers of the message have names of the page's own.
+    let own = asked.split(',').map(str::trim).filter(|name| {
+        let start = name.get(..OWN.len()).unwrap_or_default();
+        start.eq_ignore_ascii_case(OWN)
+    });
+    let own: Vec<&str> = own.collect();
+    if let Ok(own) = HeaderValue::try_from(own.join(", "))
+        && !own.is_empty()
+    {
+        headers.append(header::ACCESS_CONTROL_ALLOW_HEADERS, own);
+    }
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }

@@ -16,6 +16,7 @@ mod once;
 mod payload;
 mod publish;
 mod read;
+mod room;
 pub(super) mod stream;
 mod wait;
 
@@ -29,7 +30,7 @@ use madang_proto::{Topic, topic::TopicError};
 use percent_encoding::percent_decode_str;
 use tokio::time::{sleep, timeout};
 
-pub(super) use self::{once::Once, payload::Payload};
+pub(super) use self::{once::Once, payload::Payload, room::Room};
 use super::{
     http::{Body, Detail, Visit, mark, plain, retry_after},
     route::Found,
@@ -42,6 +43,8 @@ pub(super) struct Topics {
     pub(super) once: Once,
     /// All of the server.
     pub(super) workers: OnceLock<Arc<[WorkerHandle]>>,
+    /// For the answers to polls that are on their way.
+    pub(super) room: Room,
     /// Largest body.
     pub(super) max_body: usize,
     /// The longest time that a body may take.
@@ -121,7 +124,7 @@ pub(super) async fn answer<P: Payload>(
     let allow = match cors::check(&visit.site, || visit.local, &client, &request) {
         Ok(allow) => allow,
         Err(refused) => {
-            skip(payload).await;
+            skip(&request, payload).await;
             return Ok(*refused);
         }
     };
@@ -130,7 +133,7 @@ pub(super) async fn answer<P: Payload>(
         _ => READ,
     };
     let mut response = if request.method() == Method::OPTIONS {
-        cors::preflight(methods)
+        cors::preflight(methods, &request)
     } else if let Some(found) = streams.filter(|_| is_streamed) {
         stream::answer(visit, &client, &found, &request).await
     } else if let Some((asked, _)) = asked {
@@ -140,15 +143,19 @@ pub(super) async fn answer<P: Payload>(
         wrong_method(methods)
     };
     allow.put_on(&mut response);
-    skip(payload).await;
+    skip(&request, payload).await;
     Ok(response)
 }
 
 /// Reads what nobody wants, so that the connection can go on with the next request. Of more than a
 /// little the connection does not survive.
-async fn skip<P: Payload>(payload: Option<P>) {
+async fn skip<P: Payload>(request: &Request<()>, payload: Option<P>) {
     const LITTLE: usize = 64 * 1024;
     const PATIENCE: Duration = Duration::from_secs(1);
+    // Who waits for a 100 has not sent anything, and to read would be to ask for it (RFC 9110 §10.1.1).
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
     if let Some(payload) = payload {
         drop(timeout(PATIENCE, payload.read(LITTLE)).await);
     }

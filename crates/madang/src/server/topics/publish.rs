@@ -19,6 +19,8 @@ use crate::{
     server::http::Body,
 };
 
+/// Events of the server's own.
+const OURS: [&str; 2] = ["gap", "refused"];
 /// The longest name of an event, in bytes.
 const MAX_EVENT: usize = 255;
 /// The longest `Idempotency-Key`, in bytes.
@@ -32,7 +34,7 @@ const MAX_HEADER_BYTES: usize = 8 * 1024;
 const X_EVENT: HeaderName = HeaderName::from_static("x-event");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What begins like this is a header of the message, and not of the request.
-const OWN: &str = "x-message-";
+pub(super) const OWN: &str = "x-message-";
 
 /// Publishes a request's body.
 pub(super) async fn publish<P: Payload>(
@@ -45,6 +47,16 @@ pub(super) async fn publish<P: Payload>(
     let headers = own_headers(request.headers())?;
     let key = key(request.headers())?;
     let kind = Kind::of(request.headers());
+    let too_large = || {
+        let detail = format!("a body has at most {} bytes", topics.max_body);
+        refuse(Code::M506, StatusCode::PAYLOAD_TOO_LARGE, &detail)
+    };
+    // Before anybody is asked for it.
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > topics.max_body) {
+        return Err(too_large());
+    }
     let read = async {
         match payload.take() {
             Some(payload) => payload.read(topics.max_body).await,
@@ -53,10 +65,7 @@ pub(super) async fn publish<P: Payload>(
     };
     let bytes = timeout(topics.patience, read).await;
     let bytes = bytes.unwrap_or(Err(Unread::Cut)).map_err(|why| match why {
-        Unread::TooLarge => {
-            let detail = format!("a body has at most {} bytes", topics.max_body);
-            refuse(Code::M506, StatusCode::PAYLOAD_TOO_LARGE, &detail)
-        }
+        Unread::TooLarge => too_large(),
         Unread::Cut => {
             refuse(Code::M509, StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         }
@@ -81,7 +90,9 @@ pub(super) async fn publish<P: Payload>(
     let published = match key {
         None => send(),
         Some(key) => {
-            let what = [event.as_deref().unwrap_or_default().as_bytes(), kind.name(), &bytes];
+            let own = format!("{headers:?}");
+            let event = event.as_deref().unwrap_or_default().as_bytes();
+            let what = [event, kind.name(), own.as_bytes(), &bytes];
             topics.once.run(topic, &key, &what, Instant::now(), send).map_err(|_| {
                 let detail = "this Idempotency-Key was used for another message";
                 refuse(Code::M305, StatusCode::UNPROCESSABLE_ENTITY, detail)
@@ -120,16 +131,30 @@ fn event(headers: &HeaderMap, query: &str) -> Result<Option<Arc<str>>, Refused> 
         }
     }
     let name = queried.as_deref().or(told).unwrap_or_default();
+    if OURS.contains(&name) {
+        let detail = format!("`{name}` is what the server itself says in a stream");
+        return Err(refuse(Code::M304, StatusCode::BAD_REQUEST, &detail));
+    }
     Ok((!name.is_empty() && name != "message").then(|| name.into()))
 }
 
 /// The headers of the message itself.
 fn own_headers(headers: &HeaderMap) -> Result<Option<Headers>, Refused> {
-    let own = headers.iter().filter_map(|(name, value)| {
-        let name = name.as_str().strip_prefix(OWN).filter(|name| !name.is_empty())?;
-        Some((name.into(), value.to_str().ok()?.into()))
-    });
-    let own: Vec<(Box<str>, Box<str>)> = own.collect();
+    let mut own: Vec<(Box<str>, Box<str>)> = Vec::new();
+    for (name, value) in headers {
+        let Some(name) = name.as_str().strip_prefix(OWN).filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        let value = value.to_str().map_err(|_| {
+            let detail = format!("X-Message-{name} has a character that is no ASCII");
+            refuse(Code::M304, StatusCode::BAD_REQUEST, &detail)
+        })?;
+        // RFC 9110 §5.2: lines of one name are one value, with commas between.
+        match own.iter_mut().find(|(known, _)| **known == *name) {
+            Some((_, joined)) => *joined = format!("{joined}, {value}").into(),
+            None => own.push((name.into(), value.into())),
+        }
+    }
     let bytes: usize = own.iter().map(|(name, value)| name.len() + value.len()).sum();
     if own.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
         let detail = "a message has at most 32 headers X-Message-…, of 8 KiB together";

@@ -1,6 +1,6 @@
 //! `GET /topics/{t}/messages` and `GET /topics/{t}/presence`.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use madang_proto::{
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Refused, Topics, json, refuse, wait::Bell};
 use crate::{
     codes::Code,
-    hub::{HistoryPage, Hub, Published},
+    hub::{HistoryPage, Hub},
     server::http::{Body, Visit, stopped},
 };
 
@@ -24,8 +24,8 @@ const MAX_WAIT: Duration = Duration::from_mins(1);
 /// Messages in one answer, unless it asks for fewer, or for more.
 const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
-/// A longer answer ends with the message that makes it so.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// A longer answer, in bytes, ends with the message that makes it so.
+const MAX_ANSWER: usize = 1024 * 1024;
 /// Names in one answer.
 const MAX_USERS: usize = 1000;
 
@@ -81,7 +81,8 @@ fn seconds(text: &str) -> Option<Duration> {
 /// What a reader has not had yet.
 #[derive(Default)]
 struct Found {
-    messages: Vec<Arc<Published>>,
+    /// As JSON.
+    messages: Vec<Vec<u8>>,
     gap: bool,
 }
 
@@ -110,13 +111,16 @@ pub(super) async fn messages(
     let mut response = if is_known {
         let mut response = Response::new(Body::default());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
+        // RFC 9110 §15.4.5: what a 200 would have had.
+        let cache = HeaderValue::from_static("no-cache");
+        response.headers_mut().insert(header::CACHE_CONTROL, cache);
         response
     } else {
-        let lines = found.messages.iter().map(|published| {
-            Message { publication: published.publication(), next: None }.to_json()
-        });
-        let lines: Vec<Vec<u8>> = lines.collect();
-        json(topics::messages(&lines, &next, found.gap))
+        let answer = topics::messages(&found.messages, &next, found.gap);
+        let place = topics.room.take(answer.len()).ok_or_else(|| {
+            refuse(Code::M512, StatusCode::SERVICE_UNAVAILABLE, Code::M512.what())
+        })?;
+        json(answer).map(|body| Body::holding(body.into_inner(), place))
     };
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -129,7 +133,7 @@ fn knows(request: &Request<()>, tag: &str) -> bool {
     let lines = request.headers().get_all(header::IF_NONE_MATCH);
     let lines = lines.iter().filter_map(|line| line.to_str().ok());
     let mut tags = lines.flat_map(|line| line.split(','));
-    tags.any(|known| known.trim().trim_start_matches("W/") == tag)
+    tags.any(|known| known.trim() == "*" || known.trim().trim_start_matches("W/") == tag)
 }
 
 /// Waits until there is something, or the time is up. The bell hangs before the first look, so that
@@ -170,17 +174,16 @@ fn take(hub: &Hub, cursors: &mut Cursors, limit: usize) -> Found {
         cursors.advance(&topic, start);
         lists.push(page.messages);
     }
-    found.messages = by_time(lists, |published| published.publication().time);
     let mut bytes = 0;
-    let fit = found.messages.iter().take(limit).take_while(|published| {
-        let had = bytes;
-        bytes += published.publication().body.bytes().len();
-        had < MAX_ANSWER
-    });
-    let count = fit.count();
-    found.messages.truncate(count);
-    for published in &found.messages {
-        cursors.advance(&published.publication().topic, published.publication().id);
+    for published in by_time(lists, |published| published.publication().time).iter().take(limit) {
+        if bytes >= MAX_ANSWER {
+            break;
+        }
+        let publication = published.publication();
+        let message = Message { publication, next: None }.to_json();
+        bytes += message.len();
+        found.messages.push(message);
+        cursors.advance(&publication.topic, publication.id);
     }
     found
 }

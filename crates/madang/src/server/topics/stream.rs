@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Frame;
 use madang_proto::{Carrier, Opening};
 use tokio::{
@@ -78,6 +78,11 @@ pub(super) async fn answer(
         Ok(agreed) => agreed,
         Err(refused) => return *refused,
     };
+    let mut response = response;
+    if request.version() < Version::HTTP_11 {
+        // Only the connection's end tells such a client where the body ends (RFC 9112 §6.3).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if is_head {
         return response.map(|()| Body::default());
     }
