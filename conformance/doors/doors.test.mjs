@@ -140,6 +140,8 @@ const DOORS = [
     async open(t, place, wanted) {
       const stream = await curlStream(t, topicUrl(place, '/sse'), '\n\n');
       assert.match(stream.opening, /^retry: \d+$/);
+      // Where it begins: no event, but an id for whoever is cut before the first.
+      assert.match(await stream.next(), /^id: [0-9A-Za-z]+-[0-9]+$/);
       return async (id) => {
         const [first, ...lines] = (await stream.next()).split('\n');
         assert.match(first, /^id: [0-9A-Za-z]+-[0-9]+$/);

@@ -122,6 +122,9 @@ impl Event<'_> {
     }
 }
 
+/// So many bytes of an unfinished message stay compressed.
+const HOLD: usize = 64 * 1024;
+
 /// A message of which a part has arrived (RFC 6455 §5.4).
 #[derive(Debug)]
 pub(crate) struct Assembly {
@@ -130,8 +133,8 @@ pub(crate) struct Assembly {
     pub(crate) fragments: u32,
     /// RSV1 was set on the first frame (RFC 7692 §6).
     pub(crate) compressed: bool,
-    /// What came of a compressed message that is not whole. It is inflated at its end: until then it
-    /// costs no more than the peer has sent.
+    /// What came of a compressed message and is not inflated yet: at first it costs no more than the
+    /// peer has sent.
     deflated: Vec<u8>,
 }
 
@@ -196,8 +199,8 @@ impl Assembly {
         }
     }
 
-    /// Takes a piece of a compressed message. The last makes what all of them inflate to, up to
-    /// `limit` bytes.
+    /// Takes a piece of a compressed message, and inflates what is held once that is worth it, up to
+    /// `limit` bytes in all.
     pub(crate) fn inflate(
         &mut self,
         piece: &[u8],
@@ -205,12 +208,7 @@ impl Assembly {
         state: &mut deflate::State,
         limit: usize,
     ) -> Result<(), Error> {
-        // Data that does not compress grows by five bytes in each 64 KiB (RFC 1951 §3.2.4).
-        if self.deflated.len() + piece.len() > limit.saturating_add(limit / 1024).saturating_add(64)
-        {
-            return Err(Error::TooBig);
-        }
-        if !last {
+        if !last && self.deflated.len() + piece.len() <= HOLD {
             self.deflated.extend_from_slice(piece);
             return Ok(());
         }
@@ -224,7 +222,7 @@ impl Assembly {
             Body::Binary(bytes) | Body::InflatedText(bytes) => bytes,
             Body::Text(..) => return Err(PeerMisbehaved::BadDeflate.into()),
         };
-        state.decompress(&all, true, limit, bytes).map_err(|error| match error {
+        state.decompress(&all, last, limit, bytes).map_err(|error| match error {
             deflate::Error::TooBig => Error::TooBig,
             deflate::Error::Corrupt => PeerMisbehaved::BadDeflate.into(),
         })
