@@ -414,6 +414,11 @@ fn pages_of_other_origins_are_told_what_they_may() {
     assert_eq!(preflight.status(), 204);
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
     assert!(preflight.header("access-control-allow-headers").unwrap().contains("Last-Event-ID"));
+    let asked = format!("{origin}\r\nAccess-Control-Request-Headers: x-message-trace, x-other");
+    let preflight = http.ask("OPTIONS", "/topics/t", &asked, "").head.to_ascii_lowercase();
+    assert!(preflight.contains("x-message-trace") && !preflight.contains("x-other"), "{preflight}");
+    let evil = "\r\nHost: evil.example\r\nOrigin: http://evil.example";
+    assert_eq!(code(&http.ask("GET", "/topics/t/messages", evil, "")), (403, Some("M401")));
     let answer = http.ask("GET", "/topics/t/messages", origin, "");
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
     assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
