@@ -7,6 +7,7 @@
 //!
 //! Adding a protocol is a folder that exports a [`Protocol`], and one line in [`PROTOCOLS`].
 
+pub mod engineio;
 mod json;
 pub mod protocol;
 pub mod publication;
