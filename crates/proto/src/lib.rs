@@ -12,14 +12,19 @@ mod json;
 pub mod protocol;
 pub mod publication;
 pub mod raw;
+pub mod reception;
 pub mod session;
+pub mod sockjs;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod topic;
 pub mod topics;
 pub mod who;
 
 pub use protocol::{Carrier, Mount, Opening, Protocol, Rendered};
 pub use publication::{Body, Position, Presence, PresenceChange, Publication};
-pub use session::{Form, Input, Intent, Kind, Out, Session, Token};
+pub use reception::{Reception, Request};
+pub use session::{Form, Input, Intent, Kind, Link, Out, Session, Token};
 pub use topic::{Cursor, Topic};
 
 /// Every protocol, in the order in which mounts are tried. Routing, help and metrics derive from it.

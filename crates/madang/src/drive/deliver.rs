@@ -6,12 +6,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use madang_proto::{Form, Input, Rendered};
+use madang_proto::{Form, Input, Kind, Rendered};
 use madang_ws::{deflate, frame};
 use smallvec::SmallVec;
 
 use super::{
-    carrier::Framing,
+    carrier::{self, Framing},
     client::Flags,
     intents::ws_kind,
     mail::{Mail, Protocols},
@@ -92,6 +92,13 @@ impl Worker {
                     self.command(slot, command);
                 }
             }
+            Mail::Exchange(exchange) => self.exchange(*exchange),
+            Mail::HangUp(key, ticket) => self.hang_up(&key, ticket),
+            Mail::Link(id, link, word) => {
+                if let Some(slot) = self.clients.find(id) {
+                    self.hear(slot, link, word);
+                }
+            }
             Mail::GoAway { until } => self.go_away(until),
         }
     }
@@ -117,7 +124,7 @@ impl Worker {
                 continue;
             }
             let form = FormKey(member.form);
-            if Form::EACH == parts_of(form).1 {
+            if is_each(form) {
                 each.push((member.slot, member.seen));
                 continue;
             }
@@ -164,7 +171,8 @@ impl Worker {
         let mut slow = SmallVec::<[u32; 8]>::new();
         for member in room.due(told.order).filter(|member| member.watch) {
             let Some(hot) = self.clients.hot.get_mut(member.slot as usize) else { continue };
-            if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
+            let is_mute = hot.flags.has(Flags::MUTE) || is_each(FormKey(member.form));
+            if hot.generation != member.generation || is_mute {
                 continue;
             }
             let at = runs.iter().position(|(form, _)| *form == member.form).unwrap_or_else(|| {
@@ -327,6 +335,7 @@ impl Renderer {
                 let mut out = Vec::with_capacity(frame::MAX_HEADER + packed.len());
                 frame::encode_header(&mut out, true, true, opcode, packed.len() as u64, None);
                 out.extend_from_slice(&packed);
+                attach(&rendered.attachments, &mut out);
                 return out.into();
             }
         }
@@ -335,7 +344,23 @@ impl Renderer {
         for segment in &rendered.segments {
             out.extend_from_slice(segment);
         }
+        attach(&rendered.attachments, &mut out);
         out.into()
+    }
+}
+
+/// Appends binary messages that belong to the one before.
+fn attach(attachments: &[Bytes], out: &mut Vec<u8>) {
+    for bytes in attachments {
+        frame::encode_header(
+            out,
+            true,
+            false,
+            ws_kind(Kind::Binary).opcode(),
+            bytes.len() as u64,
+            None,
+        );
+        out.extend_from_slice(bytes);
     }
 }
 
@@ -345,9 +370,12 @@ fn plain(form: FormKey) -> FormKey {
     if Framing::of_bits(bits).is_some() { form } else { FormKey(form.0 & !0xff) }
 }
 
-/// The protocol's own form in a key.
-pub(super) fn form_of(form: FormKey) -> Form {
-    parts_of(form).1
+/// Whether the session itself makes something of each publication: it wishes so, or has no carrier
+/// that would take what others share.
+#[inline]
+pub(super) fn is_each(form: FormKey) -> bool {
+    let (_, form, bits) = parts_of(form);
+    form == Form::EACH || bits == carrier::NONE
 }
 
 /// A [`FormKey`] is the protocol's index, its own form, and the window of the compression.

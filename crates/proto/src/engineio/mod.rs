@@ -58,13 +58,24 @@
 //!
 //! Browsers of old that could not read across origins poll by script: see [`jsonp`].
 
+mod echo;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod jsonp;
 pub mod packet;
 pub mod payload;
+mod polling;
+mod reception;
+mod session;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "testing"))]
+pub mod transcripts;
 
+pub use echo::Echo;
 pub use packet::{Data, Frame, Kind, Packet, PacketError, Revision};
 pub use payload::{Format, Packets, Payload, PayloadError};
+pub use reception::{Allow, Reception, Settings};
+pub use session::{Engine, Malformed, Reason, Upper};
