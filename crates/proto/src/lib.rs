@@ -13,6 +13,7 @@ pub mod protocol;
 pub mod publication;
 pub mod raw;
 pub mod session;
+pub mod socketio;
 pub mod topic;
 pub mod topics;
 pub mod who;
