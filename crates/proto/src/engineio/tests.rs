@@ -271,7 +271,8 @@ proptest! {
     }
 
     #[test]
-    fn a_form_brings_any_text(text in "([\\\\n\n]|[ -~]|€){0,20}") {
+    fn a_form_brings_any_text(text in r"(\\{0,3}[ -\[\]-~€]|\n){0,20}") {
+        // No line ends in a backslash, which clients do not tell from a `\n` in the text.
         // What clients of version 2 do before they post.
         let sent = text.replace("\\n", "\\\\n").replace('\n', "\\n");
         let body: String = form_urlencoded::Serializer::new(String::new()).append_pair("d", &sent).finish();

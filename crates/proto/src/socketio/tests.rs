@@ -178,7 +178,6 @@ fn what_is_no_packet_is_refused() {
         r#"2["a" "b"]"#,
         r#"2["a",nul]"#,
         r#"2abc["message-with-ack",1]"#,
-        r#"2-1["a"]"#,
     ] {
         assert!(matches!(read(text), Err(PacketError::Json(_))), "{text}: {:?}", read(text));
     }
