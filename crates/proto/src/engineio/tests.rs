@@ -250,6 +250,17 @@ fn packets() -> impl Strategy<Value = Vec<Owned>> {
     proptest::collection::vec(prop_oneof![text, binary], 1..20)
 }
 
+#[test]
+fn the_corpus_holds_the_laws() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/engineio");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        fuzz_engineio(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 23);
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(packets in packets()) {

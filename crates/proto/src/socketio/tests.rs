@@ -376,6 +376,17 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn the_corpus_holds_the_laws() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/socketio");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        fuzz_socketio(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 39);
+}
+
 proptest! {
     #[test]
     fn what_is_written_reads_back(
