@@ -22,7 +22,7 @@ impl<'a> Args<'a> {
 
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
-        self.iter().next().is_none()
+        self.text.bytes().all(|byte| byte.is_ascii_whitespace())
     }
 
     /// Each as its JSON text. Reads as it goes; there is no list of them.

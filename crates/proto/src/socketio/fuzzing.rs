@@ -12,6 +12,9 @@ use super::{
 const LIMITS: Limits = Limits { attachments: 4, depth: 8, namespace: 16, query: 16 };
 const MAX_BYTES: usize = 4096;
 
+/// What separates packets when Engine.IO polls.
+const SEPARATOR: char = '\u{1e}';
+
 /// Takes messages with bytes of value 255 between; one that begins with 0 is binary. Each is read as a
 /// packet and as JSON, and all are put together. What is accepted is JSON to others, too, is written
 /// again, and reads back as it was; and once bytes stand in place of placeholders, none are left.
@@ -64,6 +67,7 @@ fn is_json_to_all(text: &str) {
 fn reads_back(version: Version, packet: &Packet) {
     let mut text = String::new();
     packet.encode(&mut text);
+    assert!(!text.contains(SEPARATOR), "{text:?}");
     match Packet::decode(version, &text, &LIMITS) {
         Ok(again) => assert!(are_same(&again, packet), "{text:?}: {again:?}, {packet:?}"),
         Err(error) => panic!("{text:?} from {packet:?}: {error}"),

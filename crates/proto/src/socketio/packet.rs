@@ -140,6 +140,10 @@ pub enum PacketError {
     /// The namespace has a name that is too long.
     #[error("the namespace's name has more than {0} bytes")]
     LongNamespace(usize),
+    /// The namespace, or the query behind it, has characters that no name has. They would separate
+    /// packets or lines elsewhere.
+    #[error("the namespace has control characters in it; percent-encode them")]
+    ControlInNamespace,
     /// The query behind it is too long.
     #[error("the query behind the namespace has more than {0} bytes")]
     LongQuery(usize),
@@ -292,6 +296,9 @@ impl<'a> Head<'a> {
         let (mut namespace, mut query) = (MAIN, None);
         if rest.starts_with('/') {
             (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+            if namespace.bytes().any(|byte| byte.is_ascii_control()) {
+                return Err(PacketError::ControlInNamespace);
+            }
             if version == Version::V4
                 && let Some((name, behind)) = namespace.split_once('?')
             {

@@ -207,6 +207,29 @@ fn counts_and_names_are_bounded() {
 }
 
 #[test]
+fn a_namespace_has_no_control_characters() {
+    for text in ["0/a\u{1e}41,", "0/a\nb", "0/\u{7f}", "2/\0,[\"a\"]"] {
+        assert_eq!(read(text), Err(PacketError::ControlInNamespace), "{text:?}");
+    }
+    let text = "0/a?b\u{1e}c,";
+    let read = Packet::decode(V4, text, &Limits::default());
+    assert_eq!(read, Err(PacketError::ControlInNamespace));
+}
+
+#[test]
+fn every_byte_of_a_string_is_looked_at() {
+    for byte in 0..0x80 {
+        for at in 0..24 {
+            let mut inner = [b'x'; 24];
+            inner[at] = byte;
+            let text = format!("2[\"{}\"]", std::str::from_utf8(&inner).unwrap());
+            let is_json = serde_json::from_str::<Vec<String>>(&text[1..]).is_ok();
+            assert_eq!(read(&text).is_ok(), is_json, "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn nesting_is_bounded_before_anything_is_built() {
     let nested =
         |levels: usize| format!("2[\"message\",{}{}]", "[".repeat(levels), "]".repeat(levels));
@@ -300,6 +323,7 @@ fn placeholders_are_checked_before_anything_is_awaited() {
         (r#"{"_placeholder":true,"num":"splice"}"#, Number(2)),
         (r#"{"_placeholder":true,"num":null}"#, Number(2)),
         (r#"{"_placeholder":true,"num":[0]}"#, Number(2)),
+        (r#"{"_placeholder":true,"num":true}"#, Number(2)),
         (r#"{"_placeholder":true,"nun":0}"#, Number(2)),
         (r#"{"_placeholder":true}"#, Shape),
         (r#"{"_placeholder":true,"num":0,"x":1}"#, Shape),
