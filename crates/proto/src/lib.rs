@@ -14,6 +14,7 @@ pub mod publication;
 pub mod raw;
 pub mod reception;
 pub mod session;
+pub mod socketio;
 pub mod sockjs;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
