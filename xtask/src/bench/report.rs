@@ -54,8 +54,8 @@ const SOCKET_IO: &str = "\
 Cells whose names begin with `sio-` are Socket.IO 5 on Engine.IO 4, over WebSocket from the start (`bench/sioload`,
 one thread, raw epoll). All servers have one application: whoever connects is sent `auth`; `message` is answered by
 `message-back` with the same string; `everyone` is sent to the whole namespace as `said`. An event is in flight
-until the session that sent it has its own copy or answer; the others' copies are counted and must all come, in
-order. Pings are 25 s apart, as is the default everywhere, so that no run sees one.
+until the session that sent it has its own copy or answer; the others' copies are checked for number and order.
+Pings are 25 s apart, as is the default everywhere, so that no run sees one.
 
 - *madang*: the example `conformance` at `/socket.io/`, one worker.
 - *socketioxide*, *socket.io*: the programs in `bench/peers`. socketioxide in axum, on one thread, its handlers async as
