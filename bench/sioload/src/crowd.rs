@@ -7,7 +7,7 @@ use rustix::event::{Timespec, epoll};
 use crate::{options::Options, session::Session};
 
 /// While sessions are opened, those that are there have their pings answered so often.
-const OPENED_AT_ONCE: usize = 64;
+const OPENED_AT_ONCE: usize = 16;
 
 /// What sessions send and are sent.
 pub trait Load {

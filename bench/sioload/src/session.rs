@@ -121,7 +121,11 @@ impl Session {
             }
             frames::PING => frames::write(out, frames::PONG, payload),
             frames::PONG => {}
-            frames::CLOSE => over = Some(String::from_utf8_lossy(payload).into_owned()),
+            frames::CLOSE => {
+                // Behind the status code (RFC 6455 §5.5.1).
+                let reason = payload.get(2..).unwrap_or_default();
+                over = Some(String::from_utf8_lossy(reason).into_owned());
+            }
             _ => each(payload),
         })?;
         match over {
