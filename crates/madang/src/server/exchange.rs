@@ -1,9 +1,13 @@
 //! Requests for sessions that are reached over links: to whichever worker has the session, and back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use madang_proto::{
     self as proto, Reception,
     reception::{MAX_NAME, Received},
@@ -12,7 +16,7 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::{
     forwarded::Client,
-    http::{Body, Site, Visit, refusal},
+    http::{Body, Site, Visit, plain, refusal},
     topics::{self, Payload, Unread, cors},
 };
 use crate::{
@@ -50,7 +54,7 @@ impl Links {
             }
             Place::New => {
                 let key = self.invent(site, worker)?;
-                let session = self.reception.open(key.name(), request);
+                let session = guarded(|| self.reception.open(key.name(), request))?;
                 Ok((Start::Named(key, session), worker.clone()))
             }
         }
@@ -62,7 +66,7 @@ impl Links {
     }
 
     fn place(&self, request: &proto::Request) -> Result<Place, Answered> {
-        match self.reception.receive(request) {
+        match guarded(|| self.reception.receive(request))? {
             Received::Answer(response) => Err(Box::new(finish(response.map(Body::from)))),
             Received::New => Ok(Place::New),
             // Nobody has such a name, and none is kept.
@@ -99,7 +103,8 @@ impl Links {
             Some(Reply::Stream(response, near)) => stream(visit, client, version, response, near),
             Some(Reply::Unknown(request)) => Ok(self.unknown(&request)),
             Some(Reply::Crowded) => Err(Box::new(refusal(Code::M501))),
-            None => Err(gone()),
+            None if *visit.stop.borrow() => Err(gone()),
+            None => Err(broken()),
         }
     }
 
@@ -125,6 +130,21 @@ enum Place {
 #[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
 fn gone() -> Answered {
     Box::new(refusal(Code::M504))
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
+fn broken() -> Answered {
+    let text = "The session failed, which the server's log tells more of.\n";
+    Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, text.into()))
+}
+
+/// Runs what belongs to whoever serves the protocol, maybe on a worker's own thread: a panic is this
+/// request's, and nobody else's.
+fn guarded<T>(what: impl FnOnce() -> T) -> Result<T, Answered> {
+    catch_unwind(AssertUnwindSafe(what)).map_err(|_| {
+        tracing::error!("a reception panicked; its client hears 500");
+        broken()
+    })
 }
 
 /// Answers a request of plain HTTP.
