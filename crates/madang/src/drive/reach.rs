@@ -80,6 +80,7 @@ impl Worker {
             let link = (!links.is_full()).then(|| links.add(End::Client(client)))?;
             Some((self.clients.id(slot), link))
         });
+        self.clients.hot[client.slot as usize].flags.set(Flags::LINK);
         if let Some((to, link)) = found {
             return Box::new(Relay { worker, to, link });
         }
@@ -172,7 +173,9 @@ impl Worker {
         let id = self.clients.reserve(self.seconds());
         links.put(link, End::Client(id));
         let at = id.slot as usize;
-        self.clients.hot[at].flags.set(Flags::STREAM);
+        let flags = &mut self.clients.hot[at].flags;
+        flags.set(Flags::STREAM);
+        flags.set(Flags::LINK);
         self.sessions += 1;
         let carrier = Carrier::new(CarrierKind::Stream(Framing::Bare), &self.config.limits);
         let worker = self.handle.clone();

@@ -155,6 +155,10 @@ impl Worker {
     }
 
     pub(super) fn send_away(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.has(Flags::LINK) {
+            // Its session may have something to say on it, and closes it behind that.
+            return;
+        }
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         self.begin_close(slot, &mut cold, CloseCode::GOING_AWAY.as_u16(), GOING_AWAY);
         self.transmit(slot, &mut cold);
