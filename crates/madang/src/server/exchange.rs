@@ -17,7 +17,7 @@ use tokio::{net::UnixStream, time::timeout};
 use super::{
     forwarded::Client,
     http::{Body, Site, Visit, plain, refusal},
-    topics::{self, Payload, Unread, cors},
+    topics::{self, Payload, Room, Unread, cors},
 };
 use crate::{
     codes::Code,
@@ -34,7 +34,13 @@ pub(super) struct Links {
     pub(super) reception: Arc<dyn Reception>,
     /// The longest time that a body may take.
     pub(super) patience: Duration,
+    /// For the answers that are on their way: a session has forgotten them, so nothing else counts
+    /// what clients do not read.
+    pub(super) room: Arc<Room>,
 }
+
+/// Answers of no more bytes always have room.
+const LITTLE: usize = 4 * 1024;
 
 /// What a request is answered with that needs no session, or cannot have one.
 type Answered = Box<Response<Body>>;
@@ -99,13 +105,21 @@ impl Links {
         let create = may_begin.then(|| self.create(visit, client)).transpose()?;
         let home = visit.site.home(&key).ok_or_else(gone)?;
         match home.exchange(key, request, create).await {
-            Some(Reply::Whole(response)) => Ok(finish(response.map(Body::from))),
+            Some(Reply::Whole(response)) => self.whole(response),
             Some(Reply::Stream(response, near)) => stream(visit, client, version, response, near),
             Some(Reply::Unknown(request)) => Ok(self.unknown(&request)),
             Some(Reply::Crowded) => Err(Box::new(refusal(Code::M501))),
             None if *visit.stop.borrow() => Err(gone()),
             None => Err(broken()),
         }
+    }
+
+    fn whole(&self, response: Response<Bytes>) -> Result<Response<Body>, Answered> {
+        let (parts, bytes) = response.into_parts();
+        let bytes = if bytes.len() <= LITTLE { Some(bytes) } else { self.room.hold(bytes) };
+        // What was said is lost to this client, who has to begin anew.
+        let bytes = bytes.ok_or_else(|| Box::new(refusal(Code::M512)))?;
+        Ok(finish(Response::from_parts(parts, Body::from(bytes))))
     }
 
     /// A session counts as a connection of its client, whether it has one at the moment or not.

@@ -500,6 +500,40 @@ fn the_end_of_a_body_waits_for_a_slow_client() {
     assert!(all.ends_with(b"0\r\n\r\n"));
 }
 
+/// Answers to polls that nobody reads are bounded for all together.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_are_bounded() {
+    const MOST: usize = 3 << 20;
+    let limits = madang::OutboxLimits { max_replay: MOST, ..Default::default() };
+    let (server, count) = server(2, patient());
+    let (address, running) = start(server.outbox(limits));
+    let long = format!("4{}", "x".repeat(900_000));
+    let mut peer = Peer::connect(address).await;
+    let (mut held, mut refused) = (Vec::new(), 0);
+    for _ in 0..6 {
+        let (long, counted) = (long.clone(), count.clone());
+        let sid = tokio::task::spawn_blocking(move || {
+            let sid = open(address);
+            assert_eq!(ask(address, &post(&sid, &long)).status, 200);
+            assert!(counted.now() > 0);
+            sid
+        })
+        .await
+        .unwrap();
+        let path = format!("{POLLING}&sid={sid}");
+        let request = peer.request(Method::GET, &path);
+        let (response, _) = peer.begin(request, true).await.unwrap();
+        let response = soon(response).await.unwrap();
+        refused += usize::from(response.status() == 503);
+        held.push(response);
+    }
+    assert_eq!(refused, 2);
+    drop(held);
+    let again = peer.ask(Method::GET, POLLING).await;
+    assert_eq!(again.status, 200);
+    drop(running);
+}
+
 /// A name leads nowhere at another mount, or once its session is over.
 #[test]
 fn a_name_is_of_its_mount() {
