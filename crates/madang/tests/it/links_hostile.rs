@@ -14,19 +14,21 @@ use std::{
 
 use http::Method;
 use madang::{
-    Server,
+    Message, Server,
     proto::{
         Request,
         engineio::{self, Data, Engine, Malformed, Reason, Upper},
         sockjs,
     },
 };
+use tokio_rustls::rustls;
 
 use crate::{
     client::{Client, News, Refused, ask},
     h2::peer::{Peer, soon},
     links::{ENGINE, Repeat, SOCKJS},
     start,
+    tls::{self, Identity},
 };
 
 const POLLING: &str = "/engine.io?EIO=4&transport=polling";
@@ -532,6 +534,72 @@ async fn answers_that_nobody_reads_are_bounded() {
     let again = peer.ask(Method::GET, POLLING).await;
     assert_eq!(again.status, 200);
     drop(running);
+}
+
+/// The way to a WebSocket, with more behind it than one record holds, where TLS or HTTP/2 moves with
+/// it.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_and_streams_of_http_2_move_with_the_link() {
+    let identity = Identity::new("links");
+    let long = format!("4{}", "long ".repeat(60_000));
+    for workers in [1, 3] {
+        let (server, count) = server(workers, patient());
+        let (address, _running) = start(server.tls(identity.tls()));
+        for _ in 0..8 {
+            let mut config = identity.client(None);
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            let opened = secure(address, config.clone(), &get(POLLING)).await;
+            let start = opened.find("0{").unwrap();
+            let open: serde_json::Value = serde_json::from_str(&opened[start + 1..]).unwrap();
+            let path = format!("{WEBSOCKET}&sid={}", open["sid"].as_str().unwrap());
+            let mut socket = tls::connect(address, &path, config).await;
+            for text in ["2probe", "5", "4one", &long, "4two"] {
+                socket.send(Message::Text(text.into())).await.unwrap();
+            }
+            for text in ["3probe", "4one", &long, "4two"] {
+                let heard = soon(socket.recv()).await.unwrap().unwrap();
+                assert!(heard.as_bytes() == text.as_bytes(), "{:.20}", text);
+            }
+        }
+        let gone = count.clone();
+        soon(tokio::task::spawn_blocking(move || gone.none())).await.unwrap();
+    }
+    for workers in [1, 3] {
+        let (server, count) = server(workers, patient());
+        let (address, _running) = start(server);
+        let mut peer = Peer::connect(address).await;
+        for round in 0..8 {
+            let opened = peer.ask(Method::GET, POLLING).await;
+            let open: serde_json::Value = serde_json::from_str(&opened.body[1..]).unwrap();
+            let path = format!("{WEBSOCKET}&sid={}", open["sid"].as_str().unwrap());
+            let mut stream = peer.open(&path).await;
+            for text in ["2probe", "5", "4one", &long, "4two"] {
+                stream.text(text).await;
+            }
+            for text in ["3probe", "4one", &long, "4two"] {
+                assert!(stream.next_text().await == text, "{:.20}", text);
+            }
+            if round % 2 == 0 {
+                stream.to.send_reset(h2::Reason::CANCEL);
+            }
+        }
+        let gone = count.clone();
+        soon(tokio::task::spawn_blocking(move || gone.none())).await.unwrap();
+    }
+}
+
+/// What a request over TLS is answered with.
+async fn secure(address: SocketAddr, config: rustls::ClientConfig, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    let request = request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon(stream.read_to_string(&mut answer)).await.unwrap();
+    answer
 }
 
 /// A name leads nowhere at another mount, or once its session is over.
