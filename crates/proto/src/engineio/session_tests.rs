@@ -1,9 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Echo, Reception, Settings, transcripts};
+use super::{Data, Echo, Engine, Malformed, Reception, Settings, Upper, transcripts};
 use crate::{
-    Form, Publication, Rendered,
-    testing::{Pair, Script},
+    Body, Cursor, Form, Input, Publication, Rendered, Token, Topic,
+    session::Subscribe,
+    testing::{Pair, Player as _, Script},
 };
 
 fn pair() -> Pair {
@@ -77,4 +78,51 @@ fn an_upgrade_that_stands_still_is_given_up() {
         .replace('␞', "\u{1e}")
         .as_str(),
     );
+}
+
+/// Passes on what a topic brings, until the client wishes the server to end.
+struct Feed;
+
+impl Upper for Feed {
+    fn opened(&mut self, engine: &mut Engine<'_>) {
+        engine.out().subscribe(Subscribe {
+            token: Token(0),
+            topic: Topic::new("feed").unwrap(),
+            from: Cursor::Now,
+            form: Form::default(),
+            watch: false,
+            present: None,
+        });
+    }
+
+    fn message(&mut self, _: Data<'_>, engine: &mut Engine<'_>) -> Result<(), Malformed> {
+        engine.close();
+        Ok(())
+    }
+
+    fn input(&mut self, input: Input<'_>, engine: &mut Engine<'_>) {
+        if let Input::Delivery(_) = input {
+            engine.send_text(|out| out.extend_from_slice(b"news"));
+        }
+    }
+}
+
+#[test]
+fn nothing_waits_behind_the_end_for_a_client_who_may_not_come() {
+    let mut pair = Pair::new(Arc::new(Reception::new(Settings::default(), |_| Feed)), nothing);
+    pair.call("a", "GET", "?EIO=4&transport=polling", "");
+    let (_, open) = pair.answer("a").unwrap();
+    let open: serde_json::Value = serde_json::from_str(&open[1..]).unwrap();
+    let session = format!("?EIO=4&transport=polling&sid={}", open["sid"].as_str().unwrap());
+    let feed = Topic::new("feed").unwrap();
+    let news = || Body::Text("news".into());
+    pair.publish(&feed, None, news());
+    pair.call("b", "POST", &session, "4bye");
+    assert_eq!(pair.answer("b"), Some((200, "ok".into())));
+    for _ in 0..100_000 {
+        pair.publish(&feed, None, news());
+    }
+    pair.call("c", "GET", &session, "");
+    assert_eq!(pair.answer("c"), Some((200, "4news\u{1e}1".into())));
+    assert_eq!(pair.sessions(), 0);
 }
