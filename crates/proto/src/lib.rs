@@ -30,4 +30,4 @@ pub use topic::{Cursor, Topic};
 
 /// Every protocol, in the order in which mounts are tried. Routing, help and metrics derive from it.
 pub static PROTOCOLS: &[&Protocol] =
-    &[&raw::PROTOCOL, &topics::sse::PROTOCOL, &topics::stream::PROTOCOL];
+    &[&raw::PROTOCOL, &topics::sse::PROTOCOL, &topics::stream::PROTOCOL, &socketio::PROTOCOL];

@@ -30,7 +30,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 use bytes::Bytes;
 use http::Response;
 
-use crate::{Body, Cursor, Position, Presence, Publication, Request, Topic};
+use crate::{Body, Cursor, Position, Presence, Publication, Request, Topic, publication::Exact};
 
 /// A protocol's state for one client.
 pub trait Session: Send {
@@ -254,6 +254,28 @@ pub struct Publish {
     pub body: Body,
     /// Who publishes.
     pub publisher: Option<Arc<str>>,
+    /// What doors of the same kind get in place of the payload.
+    pub exact: Option<Arc<Exact>>,
+    /// Not for this session itself.
+    pub not_me: bool,
+    /// Nor for members of these topics.
+    pub not_in: Box<[Topic]>,
+}
+
+impl Publish {
+    /// A payload for a topic, and nothing else.
+    pub fn new(topic: Topic, body: Body) -> Self {
+        Self {
+            token: None,
+            topic,
+            event: None,
+            body,
+            publisher: None,
+            exact: None,
+            not_me: false,
+            not_in: Box::default(),
+        }
+    }
 }
 
 /// Where a session leaves what it wants done. The driver owns one and clears it after each call.

@@ -46,7 +46,9 @@ impl Mail {
         const ITEM: usize = 64;
         match self {
             Self::Hub(hub::Mail::Published(published)) => {
-                ITEM + published.publication().body.bytes().len()
+                let publication = published.publication();
+                let exact = publication.exact.as_ref().map_or(0, |exact| exact.len());
+                ITEM + publication.body.bytes().len() + exact
             }
             Self::Command(_, Command::Send(_, bytes)) | Self::Link(.., Word::Said(_, bytes)) => {
                 ITEM + bytes.len()

@@ -131,6 +131,11 @@ impl Engine<'_> {
         self.core.revision
     }
 
+    /// The name of the session: whoever knows it can speak for the client.
+    pub fn session_name(&self) -> &str {
+        &self.core.name
+    }
+
     /// The name of the transport that the client is on.
     pub fn transport(&self) -> &'static str {
         match self.core.transport {

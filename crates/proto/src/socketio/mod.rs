@@ -45,19 +45,59 @@
 //!
 //! [`Packet`] reads and writes one text, [`Assembler`] puts packets and attachments together.
 
+mod application;
 pub mod args;
 pub mod attach;
+mod connection;
 #[doc(hidden)]
 pub mod fuzzing;
 mod json;
 pub mod packet;
+mod reception;
+mod render;
+#[cfg(test)]
+mod session_tests;
+mod socket;
 #[cfg(test)]
 mod tests;
+mod yard;
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Carrier, Form, Kind, Mount, PresenceChange, Protocol, Rendered, session::Refusal};
+
+pub use application::{Application, Handshake, Incoming, Payload, Refused, Settings};
 pub use args::Args;
 pub use attach::{
     AssembleError, Assembled, Assembler, Placeholder, PlaceholderError, as_placeholder,
     inline_binary, placeholders,
 };
 pub use json::{JsonError, MAX_DEPTH};
+pub use reception::{ClientFile, Reception};
+pub use socket::{Socket, Target, Then};
+pub use yard::{Visitor, Yard};
+
 pub use packet::{Ack, Connect, Event, Limits, MAIN, Packet, PacketError, Version, query_as_json};
+
+/// The registration of this protocol.
+pub static PROTOCOL: Protocol = Protocol {
+    name: "socketio",
+    carrier: Carrier::Links(|| Arc::new(Reception::new(Yard))),
+    subprotocols: &[],
+    mounts: &[Mount {
+        path: "/socket.io",
+        segment: false,
+        tail: "",
+        about: "socket.io-client 2, 3 and 4; rooms are topics",
+    }],
+    open: |_| Err(Refusal { reason: "its sessions begin elsewhere".into() }),
+    render: render::render,
+    render_presence: nothing,
+};
+
+/// Nobody asks for it.
+fn nothing(_: Form, _: &PresenceChange) -> Rendered {
+    Rendered::new(Kind::Text, Bytes::new())
+}

@@ -9,7 +9,7 @@ use super::{
 use crate::engineio;
 
 /// Names that mean something to the programs on either side, so that no peer may send them.
-const RESERVED: [&str; 6] =
+pub(super) const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// The main namespace, which packets do not name.
