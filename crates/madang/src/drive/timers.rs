@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Times of so many milliseconds ring together.
-const GRAIN: Duration = Duration::from_millis(10);
+const GRAIN: Duration = Duration::from_millis(2);
 /// When a client is looked at again that has said something which is not read yet.
 const UNREAD: Duration = Duration::from_millis(20);
 

@@ -1,6 +1,9 @@
 //! A session: its transports, its heartbeat, its end.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::HeaderValue;
 use serde::Serialize;
@@ -74,6 +77,9 @@ impl Reason {
         }
     }
 }
+
+/// A ping that is late takes at most so much of the time for its answer.
+const LATE: Duration = Duration::from_millis(20);
 
 /// One client.
 #[derive(Debug)]
@@ -284,7 +290,7 @@ fn send_frame(packet: &Packet<'_>, revision: Revision, out: &mut Out) {
     });
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -401,7 +407,10 @@ impl<U: Upper> Session<U> {
         }
         match self.core.beat {
             Beat::Ask(at) if now >= at => {
-                self.core.beat = Beat::Due(now + self.core.settings.ping_timeout);
+                // From when it was due: the client counts from there, too.
+                self.core.beat = Beat::Due(
+                    at.max(now.checked_sub(LATE).unwrap_or(now)) + self.core.settings.ping_timeout,
+                );
                 self.core.send_packet(&Packet::bare(Kind::Ping), out);
             }
             Beat::Due(at) if now >= at => self.core.end(Reason::PingTimeout, now, out),

@@ -75,7 +75,8 @@ impl Reception {
 
 /// Says where the client comes from.
 fn missing(name: &str) -> Response<Bytes> {
-    let text = if name.ends_with(".js") || name.ends_with(".map") {
+    let kind = name.rsplit_once('.').map(|(_, kind)| kind);
+    let text = if matches!(kind, Some("js" | "map")) {
         "The client is not a part of this server. Pages can load it from the npm package \
          socket.io-client (its folder dist), from a copy of yours or from a CDN; to have it served \
          here, start the server with --socketio-client DIR, DIR being that folder.\n"

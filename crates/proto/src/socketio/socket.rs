@@ -296,7 +296,6 @@ impl Socket<'_, '_> {
                     continue;
                 }
             };
-            let then = then;
             let token = match then {
                 Then::Nothing | Then::Ack(None) => None,
                 then @ Then::Ack(_) => Some(self.shared.wish(self.state, None, then)),
