@@ -49,7 +49,6 @@ export async function beside(t, client, namespace, events = ['message']) {
   const socket = client.socket.io.socket(namespace);
   t.after(() => socket.close());
   const other = around(socket, events);
-  socket.open();
   await other.connect();
   return other;
 }

@@ -25,7 +25,7 @@ const PLAIN_NESTED = { name: '그림 <b>', parts: [base64, { last: Buffer.from('
 const EMITTED = [
   { what: 'a string', args: [TEXT], kind: 'text', body: TEXT },
   { what: 'a string under a name', event: 'ticket sold', args: [TEXT], kind: 'text', body: TEXT },
-  { what: 'nothing', args: [], received: [''], kind: 'text', body: '' },
+  { what: 'nothing', args: [], kind: 'text', body: '' },
   { what: 'bytes', args: [BYTES], kind: 'binary', body: BYTES },
   { what: 'bytes under a name', event: 'ticket.sold', args: [BYTES], kind: 'binary', body: BYTES },
   { what: 'an object', args: [JSON.parse(JSON_TEXT)] },
