@@ -160,6 +160,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             idle_timeout: settings.seconds("http.idle_timeout"),
             stall_timeout: settings.seconds("http.stall_timeout"),
         })
+        .max_join_rate(settings.count("websocket.max_join_rate"))
         .max_subscriptions(settings.size("websocket.max_subscriptions"))
         .ping(
             settings.seconds("websocket.ping_interval"),

@@ -138,6 +138,8 @@ pub(crate) const KEYS: &[Key] = &[
         "Most control frames a second of one client; more close with 1008. 0 is no limit."),
     Key::new("websocket.max_subscriptions", "max-subscriptions", COUNT, "1000",
         "Most topics that one client may be in."),
+    Key::new("websocket.max_join_rate", "max-join-rate", Kind::Number(0, u32::MAX as u64), "100",
+        "Most topics that one client may join in a second, once it has joined as many as --max-subscriptions; 0 is no limit."),
     Key::new("websocket.deflate", "no-deflate", Kind::Off, "true",
         "Do not compress (permessage-deflate), even for clients that offer it."),
     Key::new("websocket.deflate_min_size", "deflate-min-size", Kind::Bytes, "128",

@@ -91,6 +91,7 @@ impl Worker {
             pass,
             held: None,
             links,
+            joins: super::client::Joins::default(),
             due: None,
         });
         self.tell(slot, &mut cold, Input::Opened);
@@ -321,6 +322,11 @@ impl Worker {
         if again.is_none() && cold.subscriptions.len() >= self.config.max_subscriptions {
             let most = self.config.max_subscriptions;
             return Err(Refusal { reason: format!("a client can be in {most} topics at most") });
+        }
+        let burst = u32::try_from(self.config.max_subscriptions).unwrap_or(u32::MAX);
+        if !cold.joins.take(self.seconds(), burst, self.config.max_join_rate) {
+            tracing::debug!(code = Code::M513.counted(), session = cold.id, "joins too fast");
+            return Err(Refusal { reason: Code::M513.reason(Code::M513.what()) });
         }
         let door = self.renderer.door(cold.form_base);
         let join = Join {

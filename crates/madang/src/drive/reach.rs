@@ -187,6 +187,7 @@ impl Worker {
             pass: std::sync::Arc::clone(&cold.pass),
             held: None,
             links: None,
+            joins: super::client::Joins::default(),
             due: None,
         }));
         if let Err(error) = self.poller.add(&far, id.token(), Interest::READ) {

@@ -172,6 +172,14 @@ impl Server {
         self
     }
 
+    /// How many topics one client may join in a second, once it has joined as many as
+    /// [`Server::max_subscriptions`] (default 100). 0 is no limit.
+    #[must_use]
+    pub fn max_join_rate(mut self, joins: u32) -> Self {
+        self.drive.max_join_rate = joins;
+        self
+    }
+
     /// How many connections of one address may be open: of an IPv4 address, or of the first 64 bits
     /// of an IPv6 address. By default there is no such limit. Behind a proxy that is among
     /// [`Server::trusted_proxies`], WebSockets count for the client that it names; a WebSocket over
