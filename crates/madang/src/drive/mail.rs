@@ -46,6 +46,8 @@ impl Mail {
     /// About how many bytes it holds, for as long as it waits.
     pub(super) fn weight(&self) -> usize {
         const ITEM: usize = 64;
+        /// A head, with what it takes to keep it.
+        const REQUEST: usize = 2048;
         match self {
             Self::Hub(hub::Mail::Published(published)) => {
                 let publication = published.publication();
@@ -55,7 +57,7 @@ impl Mail {
             Self::Command(_, Command::Send(_, bytes)) | Self::Link(.., Word::Said(_, bytes)) => {
                 ITEM + bytes.len()
             }
-            Self::Exchange(exchange) => ITEM + exchange.request.body.len(),
+            Self::Exchange(exchange) => REQUEST + exchange.request.body.len(),
             _ => ITEM,
         }
     }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri::Authority,
+};
 use madang_proto::{
     self as proto, Reception,
     reception::{MAX_NAME, Received},
@@ -23,6 +25,7 @@ use super::{
     forwarded::Client,
     http::{Body, Site, Visit, plain, refusal},
     topics::{self, Payload, Room, Unread, cors},
+    upgrade,
 };
 use crate::{
     codes::Code,
@@ -242,6 +245,9 @@ pub(super) async fn answer<P: Payload>(
         Ok(allow) => allow,
         Err(refused) => return *refused,
     };
+    if let Err(refused) = check_script(visit, &client, &head) {
+        return *refused;
+    }
     if head.method() == Method::OPTIONS {
         let mut response = cors::preflight("GET, POST, OPTIONS", &head);
         allow.put_on(&mut response);
@@ -293,6 +299,25 @@ fn early(mut answered: Answered) -> Answered {
     let close = HeaderValue::from_static("close");
     answered.headers_mut().insert(header::CONNECTION, close);
     answered
+}
+
+/// Whether a page may run what it asks for as a script. An answer to a poll by script is one that any
+/// page could read; its request has no `Origin`, but browsers tell that it is another site's
+/// (Fetch Metadata, §2), and mostly whose.
+fn check_script(visit: &Visit, client: &Client, head: &Request<()>) -> Result<(), Answered> {
+    let of = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_foreign = matches!(of("sec-fetch-site"), Some("cross-site" | "same-site"))
+        && of("sec-fetch-mode") == Some("no-cors");
+    if !is_foreign || head.headers().contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let page = of("referer").and_then(|page| page.parse::<Uri>().ok());
+    let origin =
+        page.and_then(|page| Some(format!("{}://{}", page.scheme_str()?, page.authority()?)));
+    let origin = origin.and_then(|origin| HeaderValue::try_from(origin).ok());
+    let origin = origin.unwrap_or(const { HeaderValue::from_static("null") });
+    let host = head.uri().authority().map(Authority::as_str).or_else(|| of("host"));
+    upgrade::check_origin(&visit.site, || visit.local, client, &origin, host.unwrap_or_default())
 }
 
 /// What is left of the request is not read.
