@@ -394,7 +394,8 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
             && !wants_websocket(&request)
         {
             let rest = found.segment.unwrap_or_default().into_owned();
-            return exchange::answer(visit, links, rest, request).await;
+            // Rare, and larger than all the rest: others need not carry its size.
+            return Box::pin(exchange::answer(visit, links, rest, request)).await;
         }
         return upgrade(visit, &found, request).await;
     }

@@ -46,11 +46,12 @@ pub(super) async fn answer(
     let request = if protocol.is_some() {
         request
     } else if let Some((links, rest)) = rest {
-        let answer = exchange::answer(&visit, &links, rest, request);
+        // On the heap, each of them: a stream that waits for something else need not carry their size.
+        let answer = Box::pin(exchange::answer(&visit, &links, rest, request));
         let Some(response) = reply.unless_reset(answer).await else { return };
         return reply.send(response).await;
     } else {
-        match reply.unless_reset(topics::answer(&visit, request)).await {
+        match reply.unless_reset(Box::pin(topics::answer(&visit, request))).await {
             None => return,
             Some(Ok(response)) => return reply.send(response).await,
             Some(Err(request)) => request,
@@ -62,7 +63,8 @@ pub(super) async fn answer(
     if let Some(found) = visit.site.routes.find(&path) {
         let protocol = protocol.as_ref().map(Protocol::as_str);
         let client = visit.site.identify(visit.peer, &mut request);
-        return websocket(&visit, &client, &found, &request, protocol, (from, reply)).await;
+        let websocket = websocket(&visit, &client, &found, &request, protocol, (from, reply));
+        return Box::pin(websocket).await;
     }
     drop(from);
     let response = if protocol.is_some() {
