@@ -104,7 +104,9 @@ impl Yard {
 
     /// Waits until no connection is left but the neighbour's.
     pub(crate) fn empties(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        // Of a connection that an HTTP library carries, the kernel gives up a peer that takes nothing
+        // after 30 seconds.
+        let deadline = Instant::now() + 2 * PATIENCE;
         while self.descriptors() > self.descriptors {
             assert!(Instant::now() < deadline, "{} descriptors stay", self.descriptors());
             // The pace of looking; what is waited for is the count.
