@@ -3,6 +3,7 @@
 mod client;
 mod cmd;
 mod config;
+mod connect;
 mod log;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ enum Command {
     Publish(Box<cmd::publish::Publish>),
     /// Print what is published on a server that runs, as it comes.
     Tail(Box<cmd::tail::Tail>),
+    /// Talk to a WebSocket by hand, or from a script.
+    Connect(Box<connect::Connect>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
     /// Say what a code such as M204 means, and what to do.
@@ -32,10 +35,20 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let ended = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Its exit codes are of its own (`madang connect --help`).
+        Err(error) if error.use_stderr() && is_connect() => {
+            drop(error.print());
+            return connect::Exit::Usage.code();
+        }
+        Err(error) => error.exit(),
+    };
+    let ended = match arguments.command {
         Command::Serve(serve) => cmd::serve::run(*serve),
         Command::Publish(publish) => cmd::publish::run(*publish),
         Command::Tail(tail) => cmd::tail::run(*tail),
+        Command::Connect(connect) => return connect::run(*connect),
         Command::CheckConfig(arguments) => cmd::config::run(arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),
     };
@@ -46,4 +59,8 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+fn is_connect() -> bool {
+    std::env::args_os().nth(1).is_some_and(|name| name == "connect")
 }
