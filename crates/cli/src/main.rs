@@ -5,14 +5,20 @@ mod cmd;
 mod config;
 mod connect;
 mod log;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// A real-time messaging server: one yard with every door.
 #[derive(Debug, Parser)]
-#[command(name = "madang", version, arg_required_else_help = true)]
+#[command(
+    name = "madang",
+    version,
+    long_version = version::LONG.as_str(),
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -32,6 +38,10 @@ enum Command {
     CheckConfig(cmd::config::CheckConfig),
     /// Say what a code such as M204 means, and what to do.
     Explain(cmd::explain::Explain),
+    /// Print completions for a shell.
+    Completions(cmd::shell::Completions),
+    /// Print a page for man.
+    Man(cmd::shell::ManPage),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +61,8 @@ fn main() -> ExitCode {
         Command::Connect(connect) => return connect::run(*connect),
         Command::CheckConfig(arguments) => cmd::config::run(arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),
+        Command::Completions(shell) => cmd::shell::completions(&shell, Arguments::command()),
+        Command::Man(page) => cmd::shell::man(&page, Arguments::command()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

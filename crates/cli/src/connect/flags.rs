@@ -37,7 +37,7 @@ pub(crate) struct Connect {
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = read_header)]
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 
-    /// The Origin that a page would send, such as <https://app.example>.
+    /// The Origin that a page would send, such as `https://app.example`.
     #[arg(long, value_name = "ORIGIN")]
     pub(super) origin: Option<String>,
 

@@ -52,7 +52,7 @@ pub(crate) fn doctor(url: &str) -> String {
     };
     let hint =
         if shown.contains(HIDDEN) { format!(" (with what is {HIDDEN})") } else { String::new() };
-    format!("For a diagnosis{hint}:\n  madang doctor {}", escaped(&quoted, Keep::None))
+    format!("\nFor a diagnosis{hint}:\n  madang doctor {}", escaped(&quoted, Keep::None))
 }
 
 /// Headers, one a line.
