@@ -151,7 +151,8 @@ impl Dialer {
                 self.shown_url()
             ),
             ConnectError::Tls(why) => format!("TLS failed: {why}{}", tls::hint(&why.to_string())),
-            error => error.to_string(),
+            // With TLS 1.3 a server asks for it when we believe that all is done.
+            error => format!("{error}{}", tls::missing(&error.to_string())),
         };
         if exit != Exit::Usage {
             if !told.ends_with('\n') {

@@ -27,12 +27,21 @@ pub(crate) fn config(flags: &Connect) -> Result<Arc<ClientConfig>, String> {
 
 /// What to do about a failure of TLS.
 pub(crate) fn hint(why: &str) -> &'static str {
-    if why.contains("CertificateRequired") || why.contains("certificate required") {
-        "; --cert FILE and --key FILE are the client's certificate that is asked for"
+    if !missing(why).is_empty() {
+        missing(why)
     } else if why.contains("certificate") {
         "; --ca FILE trusts the authority that signed it, --insecure any certificate"
     } else if why.contains("corrupt message") {
         "; a server without TLS is ws://"
+    } else {
+        ""
+    }
+}
+
+/// What to do where the server wants to see a certificate of ours.
+pub(crate) fn missing(why: &str) -> &'static str {
+    if why.contains("CertificateRequired") {
+        "; --cert FILE and --key FILE are the client's certificate that is asked for"
     } else {
         ""
     }

@@ -1,0 +1,8 @@
+//! `madang connect`, in a pipe and on a terminal.
+
+mod pipe;
+mod refused;
+mod screen;
+mod terminal;
+mod tls;
+mod ws;

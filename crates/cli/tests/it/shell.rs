@@ -1,0 +1,73 @@
+//! What shells and `man` read, and the facts of the build.
+
+use std::process::Command;
+
+use super::run;
+
+const COMMANDS: [&str; 9] = [
+    "serve",
+    "publish",
+    "tail",
+    "connect",
+    "check-config",
+    "explain",
+    "completions",
+    "man",
+    "help",
+];
+
+fn output(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn completions_know_every_command_and_flag() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let text = output(&["completions", shell]);
+        for word in COMMANDS.iter().chain(&["binary-to", "history-bytes", "socketio"]) {
+            assert!(text.contains(word), "{shell} does not know {word}");
+        }
+    }
+    assert_eq!(run(&["completions", "tcsh"]).status.code(), Some(2));
+}
+
+#[test]
+fn bash_completes_with_them() {
+    let script = format!(
+        "{}\nCOMP_WORDS=(madang connect --sub); COMP_CWORD=2\n_madang madang --sub connect\n\
+         echo \"${{COMPREPLY[*]}}\"",
+        output(&["completions", "bash"])
+    );
+    let done = Command::new("bash").args(["--norc", "-c", &script]).output();
+    // Where there is no bash, nobody completes with it.
+    let Ok(done) = done else { return };
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "--subprotocol\n");
+}
+
+#[test]
+fn there_is_a_page_for_each_command() {
+    let page = output(&["man"]);
+    assert!(page.contains(".TH madang 1") && page.contains(r"madang\-connect(1)"), "{page}");
+    for command in &COMMANDS[..8] {
+        let page = output(&["man", command]);
+        assert!(page.contains(&format!(".TH madang-{command} 1")), "{page}");
+    }
+    let page = output(&["man", "connect"]);
+    assert!(page.contains(r"\-\-binary\-to") && page.contains("Exit codes"), "{page}");
+    assert_eq!(run(&["man", "nonsense"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_version_is_short_or_has_the_facts_of_the_build() {
+    let short = output(&["-V"]);
+    assert_eq!(short, concat!("madang ", env!("CARGO_PKG_VERSION"), "\n"));
+    let long = output(&["--version"]);
+    assert!(long.starts_with(&short), "{long}");
+    for fact in ["commit", "date", "target", "profile", "compiler", "features"] {
+        let line = long.lines().find_map(|line| line.strip_prefix(fact));
+        assert!(line.is_some_and(|value| !value.trim().is_empty()), "{fact} is not in {long}");
+    }
+    assert!(long.contains("tls"), "{long}");
+}
