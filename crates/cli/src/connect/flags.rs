@@ -11,9 +11,11 @@ use crate::client::read_header;
 /// Flags of `madang connect`.
 #[derive(Debug, Args)]
 #[command(after_help = exit::HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is given or not")]
+#[expect(clippy::struct_field_names, reason = "the flag is --connect-timeout")]
 pub(crate) struct Connect {
-    /// Where to, such as ws://127.0.0.1:8000/ws/kitchen or wss://example.com/chat; without a scheme
-    /// it is ws://.
+    /// Where to, such as `ws://127.0.0.1:8000/ws/kitchen` or `wss://example.com/chat`; without a
+    /// scheme it is `ws://`.
     pub(super) url: String,
 
     /// Speak a protocol on the WebSocket; without it, messages are plain.

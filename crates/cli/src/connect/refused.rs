@@ -46,9 +46,10 @@ pub(crate) fn told(response: &Response<Bytes>, secrets: &Secrets) -> String {
 pub(crate) fn doctor(url: &str) -> String {
     let shown = secrets::url(url);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.-_~%[]".contains(c);
-    let quoted = match shown.chars().all(is_plain) && !shown.contains(HIDDEN) {
-        true => shown.clone(),
-        false => format!("'{}'", shown.replace('\'', "'\\''")),
+    let quoted = if shown.chars().all(is_plain) && !shown.contains(HIDDEN) {
+        shown.clone()
+    } else {
+        format!("'{}'", shown.replace('\'', "'\\''"))
     };
     let hint =
         if shown.contains(HIDDEN) { format!(" (with what is {HIDDEN})") } else { String::new() };

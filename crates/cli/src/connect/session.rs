@@ -30,6 +30,10 @@ use crate::cmd::tail::Pauses;
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Everything that outlives a connection.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line or of its own"
+)]
 pub(super) struct Session {
     dialer: Arc<Dialer>,
     pub(super) door: Box<dyn Door>,

@@ -82,6 +82,7 @@ impl Shown {
 }
 
 /// How it is to be shown.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Style {
     pub(crate) is_pretty: bool,
@@ -148,27 +149,8 @@ impl Style {
 
     /// For programs: one line.
     pub(crate) fn for_programs(self, shown: &Shown, saved: &[String]) -> String {
-        let text = if self.is_json { self.json(shown) } else { self.line(shown, saved) };
+        let text = if self.is_json { self.json(shown) } else { line(shown, saved) };
         if self.has_time && !self.is_json { format!("{} {text}", time::stamp()) } else { text }
-    }
-
-    fn line(self, shown: &Shown, saved: &[String]) -> String {
-        let mut saved = saved.iter();
-        let mut line = |body: &Body| match body {
-            Body::Text(text) => one_line(text).into_owned(),
-            Body::Json(json) => one_line(json).into_owned(),
-            Body::Binary(bytes) => {
-                saved.next().cloned().unwrap_or_else(|| BASE64_STANDARD.encode(bytes))
-            }
-        };
-        match shown {
-            Shown::Plain(message) => line(&message.clone().into()),
-            Shown::Frame(frame) => {
-                let title = one_line(&frame.title).into_owned();
-                let parts = frame.body.iter().map(line);
-                std::iter::once(title).chain(parts).collect::<Vec<_>>().join(" ")
-            }
-        }
     }
 
     fn json(self, shown: &Shown) -> String {
@@ -197,6 +179,26 @@ impl Style {
         }
         json.push('}');
         json
+    }
+}
+
+/// Title and bodies in one line.
+fn line(shown: &Shown, saved: &[String]) -> String {
+    let mut saved = saved.iter();
+    let mut line = |body: &Body| match body {
+        Body::Text(text) => one_line(text).into_owned(),
+        Body::Json(json) => one_line(json).into_owned(),
+        Body::Binary(bytes) => {
+            saved.next().cloned().unwrap_or_else(|| BASE64_STANDARD.encode(bytes))
+        }
+    };
+    match shown {
+        Shown::Plain(message) => line(&message.clone().into()),
+        Shown::Frame(frame) => {
+            let title = one_line(&frame.title).into_owned();
+            let parts = frame.body.iter().map(line);
+            std::iter::once(title).chain(parts).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One connection, from its opening to its end.
 
 use std::{
+    fmt::Write as _,
     future::{Future as _, poll_fn},
     pin::pin,
     task::Poll,
@@ -189,7 +190,7 @@ impl Session {
             }
             Some(Err(error)) => Some(of_error(&error)),
             None => Some(match reader.closed() {
-                Some(closed) => self.of_close(&closed),
+                Some(closed) => of_close(&closed),
                 None => Ending::new(Exit::Cut, "the connection is over"),
             }),
         }
@@ -203,24 +204,6 @@ impl Session {
         } else if self.style.is_verbose {
             self.face.note(&format!("pong{}, which nobody asked for", told(payload)));
         }
-    }
-
-    fn of_close(&self, closed: &Closed) -> Ending {
-        let code = closed.code.as_u16();
-        if closed.by == ClosedBy::Us {
-            return Ending::clean();
-        }
-        let words = closed::meaning(code).unwrap_or("a code that means nothing to anybody we know");
-        let mut told = format!("the server closed: {code}, {words}");
-        if !closed.reason.is_empty() {
-            let reason = escaped(&closed.reason, Keep::None);
-            told.push_str(&format!("; its reason: {reason}"));
-            if let Some(code) = closed.reason.get(..4).and_then(madang::codes::Code::find) {
-                told.push_str(&format!(" (`madang explain {code}` says more)"));
-            }
-        }
-        let exit = if closed::is_clean(code) { Exit::Clean } else { Exit::ClosedWithError };
-        Ending { exit, told: Some(told), is_passing: closed::is_passing(code) }
     }
 
     /// Calls the door, and does what it wants.
@@ -311,6 +294,25 @@ async fn close(writer: &mut Writer, leave: Leave) -> Ending {
     }
 }
 
+fn of_close(closed: &Closed) -> Ending {
+    let code = closed.code.as_u16();
+    if closed.by == ClosedBy::Us {
+        return Ending::clean();
+    }
+    let words = closed::meaning(code).unwrap_or("a code that means nothing to anybody we know");
+    let mut told = format!("the server closed: {code}, {words}");
+    if !closed.reason.is_empty() {
+        told.push_str("; its reason: ");
+        told.push_str(&escaped(&closed.reason, Keep::None));
+        if let Some(code) = closed.reason.get(..4).and_then(madang::codes::Code::find) {
+            // Writing to a string does not fail.
+            let _ = write!(told, " (`madang explain {code}` says more)");
+        }
+    }
+    let exit = if closed::is_clean(code) { Exit::Clean } else { Exit::ClosedWithError };
+    Ending { exit, told: Some(told), is_passing: closed::is_passing(code) }
+}
+
 fn of_error(error: &Error) -> Ending {
     match error {
         Error::Failed(error) => {
@@ -337,8 +339,12 @@ fn told(payload: &[u8]) -> String {
         Ok("") => String::new(),
         Ok(text) => format!(" \"{}\"", escaped(text, Keep::None)),
         Err(_) => {
-            let digits: String = payload.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!(" {digits}")
+            let mut digits = String::from(" ");
+            for byte in payload {
+                // Writing to a string does not fail.
+                let _ = write!(digits, "{byte:02x}");
+            }
+            digits
         }
     }
 }

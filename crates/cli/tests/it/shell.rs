@@ -26,9 +26,11 @@ fn output(arguments: &[&str]) -> String {
 fn completions_know_every_command_and_flag() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = output(&["completions", shell]);
-        for word in COMMANDS.iter().chain(&["binary-to", "history-bytes", "socketio"]) {
+        for word in COMMANDS.iter().chain(&["binary-to", "history-bytes"]) {
             assert!(text.contains(word), "{shell} does not know {word}");
         }
+        // Values are known to some shells only.
+        assert!(text.contains("socketio") || matches!(shell, "elvish" | "powershell"), "{shell}");
     }
     assert_eq!(run(&["completions", "tcsh"]).status.code(), Some(2));
 }

@@ -49,6 +49,7 @@ impl Editor {
 
     pub(crate) fn press(&mut self, key: Key) -> Typed {
         match key {
+            Key::EndOfInput | Key::Interrupt if self.text.is_empty() => return Typed::End,
             Key::Char(c) => self.insert([c]),
             Key::Paste(text) => self.insert(text.chars()),
             Key::Enter => return self.enter(),
@@ -58,7 +59,7 @@ impl Editor {
                 self.text.drain(start..self.cursor);
                 self.cursor = start;
             }
-            Key::Delete => self.delete(),
+            Key::Delete | Key::EndOfInput => self.delete(),
             Key::Left => self.cursor = self.left(),
             Key::Right => self.cursor = self.right(),
             Key::WordLeft => self.cursor = self.word_left(),
@@ -96,9 +97,6 @@ impl Editor {
             Key::Yank => self.insert(self.cut.clone()),
             Key::ClearScreen => return Typed::ClearScreen,
             Key::Suspend => return Typed::Suspend,
-            Key::EndOfInput if self.text.is_empty() => return Typed::End,
-            Key::EndOfInput => self.delete(),
-            Key::Interrupt if self.text.is_empty() => return Typed::End,
             Key::Interrupt => self.set(""),
         }
         Typed::Edited

@@ -70,13 +70,10 @@ impl History {
 
     /// The line before the one that is shown; `typed` is what stands there now.
     pub(crate) fn older(&mut self, typed: &str) -> Option<String> {
-        let at = match self.at {
-            Some(at) => at.checked_sub(1)?,
-            None => {
-                typed.clone_into(&mut self.draft);
-                self.lines.len().checked_sub(1)?
-            }
-        };
+        if self.at.is_none() {
+            typed.clone_into(&mut self.draft);
+        }
+        let at = self.at.unwrap_or(self.lines.len()).checked_sub(1)?;
         self.at = Some(at);
         self.lines.get(at).cloned()
     }
@@ -148,14 +145,9 @@ fn unescaped(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut chars = line.chars();
     while let Some(c) = chars.next() {
-        match (c, c == '\\') {
-            (_, true) => match chars.next() {
-                Some('n') => text.push('\n'),
-                Some(other) => text.push(other),
-                None => {}
-            },
-            (c, false) => text.push(c),
-        }
+        let c =
+            if c == '\\' { chars.next().map(|c| if c == 'n' { '\n' } else { c }) } else { Some(c) };
+        text.extend(c);
     }
     text
 }
@@ -177,7 +169,7 @@ mod tests {
         assert_eq!(history.lines, ["one", "two\nlines \\n"]);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(History::load(path.clone()).lines, history.lines);
-        let long: String = (0..3_000).map(|n| format!("line {n}\n")).collect();
+        let long = (0..3_000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
         std::fs::write(&path, long).unwrap();
         let history = History::load(path.clone());
         assert_eq!((history.lines.len(), &*history.lines[0]), (MAX_LINES, "line 2000"));

@@ -55,7 +55,7 @@ impl Terminal {
         Ok(Self {
             keys: Keys::default(),
             editor: Editor::new(history, words),
-            columns: raw.columns(),
+            columns: RawMode::columns(),
             raw,
             drawn: None,
             prompt,
@@ -95,7 +95,7 @@ impl Terminal {
 
     /// The window has another size: what was drawn may have been broken into several rows.
     pub(crate) fn resized(&mut self) {
-        let columns = self.raw.columns();
+        let columns = RawMode::columns();
         if let Some(Drawn { cursor }) = self.drawn
             && let rows @ 1.. = cursor / columns
         {
@@ -127,7 +127,7 @@ impl Terminal {
         self.wipe();
         self.write()?;
         self.raw.suspend()?;
-        self.columns = self.raw.columns();
+        self.columns = RawMode::columns();
         Ok(())
     }
 

@@ -30,7 +30,7 @@ impl RawMode {
     }
 
     /// How wide the window is.
-    pub(super) fn columns(&self) -> usize {
+    pub(super) fn columns() -> usize {
         let size = tcgetwinsize(stdout()).map_or(0, |size| usize::from(size.ws_col));
         if size == 0 { 80 } else { size }
     }

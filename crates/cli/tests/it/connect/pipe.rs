@@ -37,7 +37,8 @@ fn each_line_is_a_message_and_each_message_a_line() {
 #[test]
 fn many_lines_go_through_and_come_back_in_order() {
     let serving = Serving::local(&[]);
-    let lines: String = (0..20_000).map(|n| format!("{n} {}\n", "x".repeat(n % 200))).collect();
+    let lines: Vec<_> = (0..20_000).map(|n| format!("{n} {}", "x".repeat(n % 200))).collect();
+    let lines = lines.join("\n") + "\n";
     let mut program = connect(&[&kitchen(&serving), "--count", "20000"]);
     let mut writing = program.stdin();
     let text = lines.clone();

@@ -40,12 +40,11 @@ impl Ws {
 
     pub(super) fn send(&mut self, opcode: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | opcode];
-        match u8::try_from(payload.len()) {
-            Ok(short @ ..126) => frame.push(short),
-            _ => {
-                frame.push(126);
-                frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-            }
+        if let Ok(short @ ..126) = u8::try_from(payload.len()) {
+            frame.push(short);
+        } else {
+            frame.push(126);
+            frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
         }
         frame.extend_from_slice(payload);
         self.bytes(&frame);

@@ -74,7 +74,7 @@ struct Opened {
     ping_timeout: u64,
 }
 
-/// The data of CONNECT and CONNECT_ERROR.
+/// The data of `CONNECT` and `CONNECT_ERROR`.
 #[derive(Default, Deserialize)]
 struct Answer {
     sid: Option<String>,
