@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use madang::websocket::{Connect, ConnectError, Limits, WebSocket, rustls::ClientConfig};
+use madang::websocket::{
+    Connect, ConnectError, Keepalive, Limits, WebSocket, rustls::ClientConfig,
+};
 
 use super::{
     door::Protocol,
@@ -23,6 +25,7 @@ pub(crate) struct Dialer {
     tls: Option<Arc<ClientConfig>>,
     deflate: bool,
     timeout: Duration,
+    keepalive: Option<Keepalive>,
     secrets: Secrets,
 }
 
@@ -77,7 +80,9 @@ impl Dialer {
         });
         let tls = is_secure.then(|| tls::config(flags)).transpose()?;
         let (timeout, deflate) = (flags.connect_timeout, !flags.no_deflate);
-        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, secrets })
+        let keepalive = (!flags.keepalive.is_zero())
+            .then(|| Keepalive { interval: flags.keepalive, ..Keepalive::default() });
+        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, keepalive, secrets })
     }
 
     /// The host that the URL names, as STOMP's `host` wants it.
@@ -104,7 +109,7 @@ impl Dialer {
         if let Some(config) = &self.tls {
             connect = connect.tls(Arc::clone(config));
         }
-        let opened = connect.deflate(self.deflate).open().await;
+        let opened = connect.deflate(self.deflate).keepalive(self.keepalive).open().await;
         opened.map_err(|error| self.explained(&error))
     }
 

@@ -108,6 +108,11 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(super) connect_timeout: Duration,
 
+    /// Ping the server after so much silence, and take it for dead without an answer in 20 s; 0
+    /// never does.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "45s")]
+    pub(super) keepalive: Duration,
+
     /// Neither read nor keep the history of typed lines.
     #[arg(long)]
     pub(super) no_history: bool,

@@ -1,9 +1,6 @@
 //! The standard input, read by a thread of its own, and the signals of a terminal.
 
-use std::{
-    io::{self, Read as _},
-    time::Instant,
-};
+use std::io::{self, Read as _};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -24,8 +21,8 @@ pub(super) struct Input {
     pieces: Option<Pieces>,
     lines: Lines,
     number: u64,
-    /// When it ended.
-    pub(super) over: Option<Instant>,
+    /// Whether a pipe has ended.
+    pub(super) is_over: bool,
     resized: Option<Signal>,
     stopped: [Option<Signal>; 2],
 }

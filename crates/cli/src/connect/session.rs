@@ -48,6 +48,10 @@ pub(super) struct Session {
     pub(super) has_commands: bool,
     /// Messages that have not gone into the socket.
     pub(super) pending: VecDeque<Message>,
+    /// Whether what has gone into the socket may not have left it.
+    pub(super) is_unflushed: bool,
+    /// Since when answers are waited for: all of the input has left.
+    pub(super) all_sent: Option<Instant>,
     /// Messages that are still wanted.
     pub(super) left: Option<u64>,
     /// How long to go on after the end of the input.
@@ -90,6 +94,8 @@ impl Session {
             reconnects: flags.reconnect,
             has_history: !flags.no_history,
             pending: VecDeque::new(),
+            is_unflushed: false,
+            all_sent: None,
             left: flags.count,
             wait,
             login_time: flags.connect_timeout,

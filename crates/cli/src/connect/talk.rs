@@ -36,6 +36,7 @@ type Came = Option<Result<Event, Error>>;
 enum Woken {
     Socket(Came),
     Fed(Result<(), Error>),
+    Flushed(Result<(), Error>),
     Pinged(Result<(), Error>),
     Given(Given),
     Time,
@@ -54,6 +55,7 @@ impl Session {
         let login_by = Instant::now() + self.login_time;
         // What was meant for the connection before is not for this one.
         self.pending.clear();
+        self.is_unflushed = false;
         self.pings.clear();
         self.ping = None;
         self.with_door(|door, now, out| door.opened(now, out));
@@ -62,7 +64,7 @@ impl Session {
                 self.ended.get_or_insert(Ending::unwritable(&error));
             }
             if let Some(leave) = self.due(login_by) {
-                return close(&mut writer, leave).await;
+                return self.close(&mut writer, leave).await;
             }
             match self.woken(&mut reader, &mut writer, login_by).await {
                 Woken::Socket(came) => {
@@ -70,7 +72,11 @@ impl Session {
                         return ending;
                     }
                 }
-                Woken::Fed(Ok(())) => drop(self.pending.pop_front()),
+                Woken::Fed(Ok(())) => {
+                    self.pending.pop_front();
+                    self.is_unflushed = true;
+                }
+                Woken::Flushed(Ok(())) => self.is_unflushed = false,
                 Woken::Pinged(Ok(())) => {
                     if let Some(ping) = self.ping.take() {
                         self.pings.truncate(MAX_PINGS - 1);
@@ -78,8 +84,9 @@ impl Session {
                     }
                 }
                 // How it ended is what reading says.
-                Woken::Fed(Err(_)) | Woken::Pinged(Err(_)) => {
+                Woken::Fed(Err(_)) | Woken::Flushed(Err(_)) | Woken::Pinged(Err(_)) => {
                     self.pending.clear();
+                    self.is_unflushed = false;
                     self.ping = None;
                 }
                 Woken::Given(given) => self.given(given, true),
@@ -101,10 +108,12 @@ impl Session {
         let is_free = self.pending.is_empty() && self.door.is_ready() && self.leaving.is_none();
         let takes = self.face.is_terminal() || is_free;
         let time = self.next_time(login_by);
+        // While there is input, what was fed leaves with reading.
+        let flushes = self.is_unflushed && self.input.is_over && self.all_sent.is_none();
         let (first, ping) = (self.pending.front().cloned(), self.ping.clone());
         tokio::select! {
             came = reader.recv_event() => Woken::Socket(came),
-            pushed = push(writer, first, ping) => pushed,
+            pushed = push(writer, first, ping, flushes) => pushed,
             given = self.input.next(takes) => Woken::Given(given),
             () = until(time) => Woken::Time,
         }
@@ -113,10 +122,15 @@ impl Session {
     /// When something is to be done without anything coming.
     fn next_time(&self, login_by: Instant) -> Option<Instant> {
         let login = (!self.door.is_ready()).then_some(login_by);
-        let wait = self.input.over.zip(self.wait).and_then(|(over, wait)| over.checked_add(wait));
-        let wait = wait.filter(|_| self.leaving.is_none());
+        let wait = self.wait_ends().filter(|_| self.leaving.is_none());
         let times = [self.door.poll_timeout(), self.deadline, self.leaving, login, wait];
         times.into_iter().flatten().min()
+    }
+
+    /// When answers to what a pipe gave have been waited for long enough.
+    fn wait_ends(&self) -> Option<Instant> {
+        let (sent, wait) = self.all_sent.zip(self.wait)?;
+        sent.checked_add(wait)
     }
 
     /// Whether it is time to close, and how.
@@ -133,8 +147,10 @@ impl Session {
             return Some(normal(Ending::late()));
         }
         if self.leaving.is_none() {
-            let over = self.input.over.zip(self.wait);
-            let is_over = over.is_some_and(|(over, wait)| over + wait <= now);
+            if self.input.is_over && self.pending.is_empty() && !self.is_unflushed {
+                self.all_sent.get_or_insert(now);
+            }
+            let is_over = self.wait_ends().is_some_and(|end| end <= now);
             if is_over || self.left == Some(0) {
                 self.leave();
             } else if !self.door.is_ready() && login_by <= now {
@@ -152,6 +168,30 @@ impl Session {
         if self.leaving.is_none() {
             self.leaving = Some(Instant::now() + GOODBYE);
             self.with_door(|door, now, out| door.leave(now, out));
+        }
+    }
+
+    /// Closes and waits for the answer, or until a person has waited enough.
+    async fn close(&mut self, writer: &mut Writer, leave: Leave) -> Ending {
+        let Leave { code, reason, ending } = leave;
+        let is_terminal = self.face.is_terminal();
+        let was_asked = std::mem::take(&mut self.was_asked_to_end);
+        let mut closing = pin!(writer.close(code, &reason));
+        let closed = loop {
+            tokio::select! {
+                closed = &mut closing => break closed.ok(),
+                given = self.input.next(is_terminal) => self.given(given, false),
+            }
+            if self.was_asked_to_end {
+                break None;
+            }
+        };
+        self.was_asked_to_end |= was_asked;
+        match closed {
+            Some(closed) if closed.by == ClosedBy::Cut && ending.exit == Exit::Clean => {
+                Ending::new(Exit::Cut, "the server did not answer our close frame")
+            }
+            _ => ending,
         }
     }
 
@@ -266,10 +306,16 @@ impl Session {
 
 /// Gives the socket what waits. Dropped before it is done, it has given nothing, or a ping whose
 /// sending again does no harm.
-async fn push(writer: &mut Writer, first: Option<Message>, ping: Option<Vec<u8>>) -> Woken {
+async fn push(
+    writer: &mut Writer,
+    first: Option<Message>,
+    ping: Option<Vec<u8>>,
+    flushes: bool,
+) -> Woken {
     match (first, ping) {
         (Some(message), _) => Woken::Fed(writer.feed(message).await),
         (None, Some(payload)) => Woken::Pinged(writer.ping(&payload).await),
+        (None, None) if flushes => Woken::Flushed(writer.flush().await),
         (None, None) => std::future::pending().await,
     }
 }
@@ -282,16 +328,6 @@ async fn ready(reader: &mut Reader) -> Option<Came> {
         Poll::Pending => Poll::Ready(None),
     })
     .await
-}
-
-async fn close(writer: &mut Writer, leave: Leave) -> Ending {
-    let Leave { code, reason, ending } = leave;
-    match writer.close(code, &reason).await {
-        Ok(closed) if closed.by == ClosedBy::Cut && ending.exit == Exit::Clean => {
-            Ending::new(Exit::Cut, "the server did not answer our close frame")
-        }
-        _ => ending,
-    }
 }
 
 fn of_close(closed: &Closed) -> Ending {

@@ -57,7 +57,7 @@ impl Session {
         if let Some(line) = self.checked(rest) {
             self.piped(&line);
         }
-        self.input.over = Some(Instant::now());
+        self.input.is_over = true;
     }
 
     fn lines(&mut self, bytes: &[u8]) {
@@ -141,11 +141,11 @@ impl Session {
     }
 
     fn help(&mut self) {
-        let commands = self.door.commands().iter().chain(COMMANDS);
-        let lines = commands.map(|Command { name, usage, about }| {
-            format!("{:40} {about}", format!("{name} {usage}"))
-        });
-        let lines: Vec<_> = lines.collect();
+        let of = |command: &Command| (format!("{} {}", command.name, command.usage), command.about);
+        let commands: Vec<_> = self.door.commands().iter().chain(COMMANDS).map(of).collect();
+        let width = commands.iter().map(|(usage, _)| usage.chars().count()).max().unwrap_or(0);
+        let line = |(usage, about): &(String, &str)| format!("{usage:width$}  {about}");
+        let lines: Vec<_> = commands.iter().map(line).collect();
         self.face.note(&format!("commands:\n{}", lines.join("\n")));
     }
 

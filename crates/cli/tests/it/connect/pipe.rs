@@ -282,3 +282,15 @@ fn after_a_cut_it_comes_back_and_loses_no_line() {
     assert_eq!(code, Some(4), "{errors}");
     assert_eq!(errors.matches("trying again in").count(), 2, "{errors}");
 }
+
+#[test]
+fn a_silent_server_is_pinged() {
+    let peer = Peer::new();
+    let program = connect(&[&url(&peer), "--keepalive", "50ms", "--wait", "1h"]).input(b"");
+    let mut ws = Ws::accept(&peer, None);
+    assert_eq!(ws.read(), (PING, Vec::new()));
+    ws.send(PONG, b"");
+    assert_eq!(ws.read(), (PING, Vec::new()));
+    drop(ws);
+    assert_eq!(program.end().0, Some(5));
+}

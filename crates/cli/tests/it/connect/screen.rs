@@ -161,14 +161,20 @@ impl Screen {
     }
 
     /// Waits for its end; its exit code and the last screen. The terminal is as it was.
-    pub(super) fn end(mut self) -> (Option<i32>, String) {
+    pub(super) fn end(self) -> (Option<i32>, String) {
+        self.end_of(|_| {})
+    }
+
+    /// The same, with a look at what was shown.
+    pub(super) fn end_of(mut self, look: impl FnOnce(&Self)) -> (Option<i32>, String) {
         let code = self.child.wait().unwrap().code();
         let modes = tcgetattr(&self.slave).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
         // Nothing is written any more; a mark shows that all has been read.
-        self.slave.write_all(b"\x1b]0;over\x07<over>").unwrap();
-        let contents = self.until_text("<over>");
-        (code, contents.replace("<over>", ""))
+        self.slave.write_all(b"\x1b[7m").unwrap();
+        let contents = self.until("end", vt100::Screen::inverse);
+        look(&self);
+        (code, contents)
     }
 }
 

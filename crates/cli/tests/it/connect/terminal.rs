@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{
     screen::{Folder, Screen},
-    ws::{BINARY, PING, PONG, TEXT, Ws},
+    ws::{BINARY, CLOSE, PING, PONG, TEXT, Ws},
 };
 use crate::{Serving, peer::Peer};
 
@@ -238,4 +238,13 @@ fn a_dumb_terminal_has_no_prompt_but_works() {
     screen.until_text("hello\nhello");
     let (code, _) = screen.end();
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_server_that_does_not_answer_the_close_is_not_waited_for_by_who_asks_twice() {
+    let (_peer, mut screen, mut ws) = talking(&[]);
+    screen.keys("\x04");
+    assert_eq!(ws.read().0, CLOSE);
+    screen.keys("\x04");
+    assert_eq!(screen.end().0, Some(0));
 }

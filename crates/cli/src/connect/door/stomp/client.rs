@@ -115,8 +115,14 @@ impl Stomp {
             ("CONNECTED", State::Connecting) => self.connected(&frame, now, out),
             ("ERROR", _) => {
                 let why = frame.header("message").unwrap_or("no reason given").to_owned();
+                let body = String::from_utf8_lossy(&frame.body).to_ascii_lowercase();
+                let hint = if self.state == State::Connecting && body.contains("virtual host") {
+                    "; --auth '{\"host\":\"/\"}' names another virtual host"
+                } else {
+                    ""
+                };
                 out.push(Act::Show(shown(frame)));
-                out.push(Act::Refused(format!("the server gave a STOMP error: {why}")));
+                out.push(Act::Refused(format!("the server gave a STOMP error: {why}{hint}")));
                 self.state = State::Gone;
             }
             ("RECEIPT", State::Leaving) if frame.header("receipt-id") == Some("goodbye") => {
