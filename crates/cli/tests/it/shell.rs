@@ -36,6 +36,26 @@ fn completions_know_every_command_and_flag() {
 }
 
 #[test]
+fn the_readme_names_every_flag_of_every_command() {
+    let readme = include_str!("../../../../README.md");
+    for command in COMMANDS {
+        if command == "help" {
+            continue;
+        }
+        let help = output(&[command, "--help"]);
+        let flags = help.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let line = line.split_once(", ").map_or(line, |(_, long)| long);
+            line.starts_with("--").then(|| line.split([' ', '=']).next().unwrap())
+        });
+        for flag in flags.filter(|flag| !matches!(*flag, "--help" | "--version")) {
+            let known = [format!("`{flag}`"), format!("`{flag} ")];
+            assert!(known.iter().any(|text| readme.contains(text)), "no {flag} of {command}");
+        }
+    }
+}
+
+#[test]
 fn bash_completes_with_them() {
     let script = format!(
         "{}\nCOMP_WORDS=(madang connect --sub); COMP_CWORD=2\n_madang madang --sub connect\n\
