@@ -13,6 +13,11 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     watch_head();
+    // Whether there are changes is a fact, too.
+    for place in ["cli", "madang", "proto", "ws"] {
+        println!("cargo::rerun-if-changed=../{place}/src");
+    }
+    println!("cargo::rerun-if-changed=../../Cargo.lock");
     let commit = env::var("MADANG_COMMIT").ok().or_else(commit);
     fact("COMMIT", &commit.unwrap_or_else(|| "unknown".into()));
     fact("DATE", &date(seconds()));

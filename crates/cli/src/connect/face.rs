@@ -13,7 +13,13 @@ use crate::client::{Keep, escaped};
 pub(crate) enum Face {
     /// Boxed: it is much larger.
     Terminal(Box<Person>),
-    Pipe(BufWriter<Stdout>),
+    Pipe(Pipe),
+}
+
+pub(crate) struct Pipe {
+    out: BufWriter<Stdout>,
+    /// Lines that were typed elsewhere may still be shown on a terminal.
+    is_seen: bool,
 }
 
 pub(crate) struct Person {
@@ -52,6 +58,9 @@ impl Mark {
     }
 }
 
+/// So many bytes wait before the screen is drawn.
+const FULL: usize = 256 << 10;
+
 const PLAIN: &str = "\x1b[0m";
 
 /// Whether somebody types, and sees a terminal that can move its cursor.
@@ -67,7 +76,9 @@ fn has_colour() -> bool {
 
 impl Face {
     pub(crate) fn pipe() -> Self {
-        Self::Pipe(BufWriter::new(io::stdout()))
+        let stdout = io::stdout();
+        let is_seen = stdout.is_terminal();
+        Self::Pipe(Pipe { out: BufWriter::new(stdout), is_seen })
     }
 
     pub(crate) fn terminal(
@@ -93,7 +104,11 @@ impl Face {
                 person.print(Mark::Came, &text);
                 Ok(())
             }
-            Self::Pipe(out) => writeln!(out, "{}", style.for_programs(shown, saved)),
+            Self::Pipe(Pipe { out, is_seen }) => {
+                let line = style.for_programs(shown, saved);
+                let line = if *is_seen { escaped(&line, Keep::None) } else { line.into() };
+                writeln!(out, "{line}")
+            }
         }
     }
 
@@ -125,7 +140,7 @@ impl Face {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Terminal(person) => person.terminal.flush(),
-            Self::Pipe(out) => out.flush(),
+            Self::Pipe(pipe) => pipe.out.flush(),
         }
     }
 
@@ -133,6 +148,15 @@ impl Face {
     pub(crate) fn connected(&mut self, is_connected: bool) {
         if let Self::Terminal(person) = self {
             person.terminal.prompt(prompt(is_connected, person.has_colour));
+        }
+    }
+
+    /// Whether so much waits to be written that it should be.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Terminal(person) => person.terminal.waiting() > FULL,
+            // It writes by itself.
+            Self::Pipe(_) => false,
         }
     }
 
@@ -147,7 +171,7 @@ impl Face {
                 person.terminal.close();
                 Ok(())
             }
-            Self::Pipe(mut out) => out.flush(),
+            Self::Pipe(mut pipe) => pipe.out.flush(),
         }
     }
 }

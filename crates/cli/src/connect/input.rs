@@ -11,7 +11,8 @@ use crate::client::{Lines, MAX_LINE};
 
 /// Pieces that are read before somebody takes them.
 const PIECES: usize = 4;
-const PIECE: usize = 16 << 10;
+/// Most bytes of a piece.
+pub(super) const PIECE: usize = 16 << 10;
 
 type Pieces = mpsc::Receiver<io::Result<Vec<u8>>>;
 

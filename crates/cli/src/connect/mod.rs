@@ -6,6 +6,7 @@
 mod closed;
 mod dial;
 mod door;
+mod end;
 mod exit;
 mod face;
 mod flags;

@@ -42,7 +42,9 @@ pub(super) struct Session {
     pub(super) saver: Option<Saver>,
     pub(super) input: Input,
     pauses: Pauses,
-    reconnects: bool,
+    pub(super) reconnects: bool,
+    /// Whether nothing is spoken on top, so that messages are for any connection.
+    pub(super) is_plain: bool,
     has_history: bool,
     /// Whether lines that begin with a slash are commands.
     pub(super) has_commands: bool,
@@ -61,6 +63,8 @@ pub(super) struct Session {
     pub(super) deadline: Option<Instant>,
     /// By when the goodbye must be answered, when it was said.
     pub(super) leaving: Option<Instant>,
+    /// By when what waits must have left, when it ended on this side.
+    pub(super) end_by: Option<Instant>,
     /// Whether a person asked for the end.
     pub(super) was_asked_to_end: bool,
     /// How it ended on this side, when it has.
@@ -85,6 +89,7 @@ impl Session {
         Ok(Self {
             dialer: Arc::new(dialer),
             has_commands: flags.protocol.is_some(),
+            is_plain: flags.protocol.is_none(),
             door,
             face: Face::pipe(),
             style,
@@ -102,6 +107,7 @@ impl Session {
             timeout: flags.timeout,
             deadline: None,
             leaving: None,
+            end_by: None,
             was_asked_to_end: false,
             ended: None,
             closing: None,

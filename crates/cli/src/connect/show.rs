@@ -132,19 +132,20 @@ impl Style {
 
     fn body(self, body: &Body, saved: Option<&String>) -> String {
         match body {
-            Body::Text(text) => {
-                let json = self.is_pretty.then(|| pretty::pretty(text)).flatten();
-                people(json.as_deref().unwrap_or(text))
-            }
-            Body::Json(json) => {
-                let nice = self.is_pretty.then(|| pretty::pretty(json)).flatten();
-                people(nice.as_deref().unwrap_or(json))
-            }
+            Body::Text(text) => self.text(text),
+            Body::Json(json) => self.text(json),
             Body::Binary(bytes) => match saved {
                 Some(file) => format!("<{} bytes in {file}>", bytes.len()),
                 None => hex::dump(bytes),
             },
         }
+    }
+
+    fn text(self, text: &str) -> String {
+        // Indentation can make much of little.
+        let is_laid_out = self.is_pretty && text.len() <= MAX_SHOWN;
+        let json = if is_laid_out { pretty::pretty(text) } else { None };
+        people(json.as_deref().unwrap_or(text))
     }
 
     /// For programs: one line.

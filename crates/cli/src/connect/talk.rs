@@ -5,28 +5,25 @@ use std::{
     future::{Future as _, poll_fn},
     pin::pin,
     task::Poll,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use madang::websocket::{
-    CloseCode, Closed, ClosedBy, Error, Event, Message, Reader, WebSocket, Writer,
-};
+use madang::websocket::{Error, Event, Message, Reader, WebSocket, Writer};
 
 use super::{
-    Ending, Exit, closed,
+    Ending, Exit,
     door::{Act, Door},
-    input::Given,
+    end::{of_close, of_error},
+    input::{Given, PIECE},
     session::{Session, until},
     show::Shown,
 };
 use crate::client::{Keep, escaped};
 
-/// Messages that may wait for the socket.
-pub(super) const MAX_PENDING: usize = 10_000;
+/// Messages that may wait for the socket: more than lines in a piece of input.
+const MAX_PENDING: usize = 2 * PIECE;
 /// Events that are taken before the screen is drawn again.
 const BURST: usize = 256;
-/// Time for the answer to a goodbye of a protocol.
-const GOODBYE: Duration = Duration::from_secs(2);
 /// Pings whose pongs are waited for.
 const MAX_PINGS: usize = 100;
 
@@ -42,20 +39,13 @@ enum Woken {
     Time,
 }
 
-/// How to close, and what to say of it.
-struct Leave {
-    code: CloseCode,
-    reason: String,
-    ending: Ending,
-}
-
 impl Session {
     pub(super) async fn talk(&mut self, socket: WebSocket) -> Ending {
         let (mut reader, mut writer) = socket.split();
         let login_by = Instant::now() + self.login_time;
-        // What was meant for the connection before is not for this one.
-        self.pending.clear();
+        let mut is_writable = true;
         self.is_unflushed = false;
+        self.end_by = None;
         self.pings.clear();
         self.ping = None;
         self.with_door(|door, now, out| door.opened(now, out));
@@ -66,10 +56,10 @@ impl Session {
             if let Some(leave) = self.due(login_by) {
                 return self.close(&mut writer, leave).await;
             }
-            match self.woken(&mut reader, &mut writer, login_by).await {
+            match self.woken(&mut reader, &mut writer, is_writable, login_by).await {
                 Woken::Socket(came) => {
                     if let Some(ending) = self.burst(&mut reader, came).await {
-                        return ending;
+                        return self.left_behind(ending);
                     }
                 }
                 Woken::Fed(Ok(())) => {
@@ -85,9 +75,7 @@ impl Session {
                 }
                 // How it ended is what reading says.
                 Woken::Fed(Err(_)) | Woken::Flushed(Err(_)) | Woken::Pinged(Err(_)) => {
-                    self.pending.clear();
-                    self.is_unflushed = false;
-                    self.ping = None;
+                    is_writable = false;
                 }
                 Woken::Given(given) => self.given(given, true),
                 Woken::Time => self.with_door(|door, now, out| door.handle_timeout(now, out)),
@@ -102,10 +90,12 @@ impl Session {
         &mut self,
         reader: &mut Reader,
         writer: &mut Writer,
+        is_writable: bool,
         login_by: Instant,
     ) -> Woken {
         // A pipe is read as fast as the server takes it.
-        let is_free = self.pending.is_empty() && self.door.is_ready() && self.leaving.is_none();
+        let is_over = self.leaving.is_some() || self.ended.is_some();
+        let is_free = self.pending.is_empty() && self.door.is_ready() && !is_over;
         let takes = self.face.is_terminal() || is_free;
         let time = self.next_time(login_by);
         // While there is input, what was fed leaves with reading.
@@ -113,7 +103,7 @@ impl Session {
         let (first, ping) = (self.pending.front().cloned(), self.ping.clone());
         tokio::select! {
             came = reader.recv_event() => Woken::Socket(came),
-            pushed = push(writer, first, ping, flushes) => pushed,
+            pushed = push(writer, first, ping, flushes), if is_writable => pushed,
             given = self.input.next(takes) => Woken::Given(given),
             () = until(time) => Woken::Time,
         }
@@ -121,78 +111,12 @@ impl Session {
 
     /// When something is to be done without anything coming.
     fn next_time(&self, login_by: Instant) -> Option<Instant> {
-        let login = (!self.door.is_ready()).then_some(login_by);
-        let wait = self.wait_ends().filter(|_| self.leaving.is_none());
-        let times = [self.door.poll_timeout(), self.deadline, self.leaving, login, wait];
+        let is_over = self.leaving.is_some() || self.ended.is_some();
+        let login = Some(login_by).filter(|_| !self.door.is_ready() && !is_over);
+        let wait = self.wait_ends().filter(|_| !is_over);
+        let end_by = self.end_by.or(self.leaving);
+        let times = [self.door.poll_timeout(), self.deadline, end_by, login, wait];
         times.into_iter().flatten().min()
-    }
-
-    /// When answers to what a pipe gave have been waited for long enough.
-    fn wait_ends(&self) -> Option<Instant> {
-        let (sent, wait) = self.all_sent.zip(self.wait)?;
-        sent.checked_add(wait)
-    }
-
-    /// Whether it is time to close, and how.
-    fn due(&mut self, login_by: Instant) -> Option<Leave> {
-        let now = Instant::now();
-        let normal = |ending| Leave { code: CloseCode::NORMAL, reason: String::new(), ending };
-        if let Some(ending) = self.ended.take() {
-            return Some(normal(ending));
-        }
-        if let Some((code, reason)) = self.closing.take() {
-            return Some(Leave { code, reason, ending: Ending::clean() });
-        }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(normal(Ending::late()));
-        }
-        if self.leaving.is_none() {
-            if self.input.is_over && self.pending.is_empty() && !self.is_unflushed {
-                self.all_sent.get_or_insert(now);
-            }
-            let is_over = self.wait_ends().is_some_and(|end| end <= now);
-            if is_over || self.left == Some(0) {
-                self.leave();
-            } else if !self.door.is_ready() && login_by <= now {
-                let why = "no answer to the login in time; does the server speak what --as names?";
-                return Some(normal(Ending::new(Exit::Unreachable, why)));
-            }
-        }
-        let leaving = self.leaving?;
-        let is_sent = self.pending.is_empty() && self.door.is_gone();
-        (is_sent || leaving <= now).then(|| normal(Ending::clean()))
-    }
-
-    /// Begins the end: what waits is still sent, and the protocol says goodbye.
-    pub(super) fn leave(&mut self) {
-        if self.leaving.is_none() {
-            self.leaving = Some(Instant::now() + GOODBYE);
-            self.with_door(|door, now, out| door.leave(now, out));
-        }
-    }
-
-    /// Closes and waits for the answer, or until a person has waited enough.
-    async fn close(&mut self, writer: &mut Writer, leave: Leave) -> Ending {
-        let Leave { code, reason, ending } = leave;
-        let is_terminal = self.face.is_terminal();
-        let was_asked = std::mem::take(&mut self.was_asked_to_end);
-        let mut closing = pin!(writer.close(code, &reason));
-        let closed = loop {
-            tokio::select! {
-                closed = &mut closing => break closed.ok(),
-                given = self.input.next(is_terminal) => self.given(given, false),
-            }
-            if self.was_asked_to_end {
-                break None;
-            }
-        };
-        self.was_asked_to_end |= was_asked;
-        match closed {
-            Some(closed) if closed.by == ClosedBy::Cut && ending.exit == Exit::Clean => {
-                Ending::new(Exit::Cut, "the server did not answer our close frame")
-            }
-            _ => ending,
-        }
     }
 
     /// Takes what came, and what came with it, so that the screen is drawn once for all of it.
@@ -202,6 +126,9 @@ impl Session {
             let Some(event) = came else { break };
             if let Some(ending) = self.came(event, reader) {
                 return Some(ending);
+            }
+            if self.face.is_full() {
+                return None;
             }
             came = ready(reader).await;
         }
@@ -328,45 +255,6 @@ async fn ready(reader: &mut Reader) -> Option<Came> {
         Poll::Pending => Poll::Ready(None),
     })
     .await
-}
-
-fn of_close(closed: &Closed) -> Ending {
-    let code = closed.code.as_u16();
-    if closed.by == ClosedBy::Us {
-        return Ending::clean();
-    }
-    let words = closed::meaning(code).unwrap_or("a code that means nothing to anybody we know");
-    let mut told = format!("the server closed: {code}, {words}");
-    if !closed.reason.is_empty() {
-        told.push_str("; its reason: ");
-        told.push_str(&escaped(&closed.reason, Keep::None));
-        if let Some(code) = closed.reason.get(..4).and_then(madang::codes::Code::find) {
-            // Writing to a string does not fail.
-            let _ = write!(told, " (`madang explain {code}` says more)");
-        }
-    }
-    let exit = if closed::is_clean(code) { Exit::Clean } else { Exit::ClosedWithError };
-    Ending { exit, told: Some(told), is_passing: closed::is_passing(code) }
-}
-
-fn of_error(error: &Error) -> Ending {
-    match error {
-        Error::Failed(error) => {
-            let code = error.close_code();
-            Ending::new(
-                Exit::Misbehaved,
-                format!("the server broke the protocol ({code}): {error}"),
-            )
-        }
-        error => {
-            let words = closed::meaning(1006).unwrap_or_default();
-            Ending {
-                exit: Exit::Cut,
-                told: Some(format!("{error}: 1006, {words}")),
-                is_passing: true,
-            }
-        }
-    }
 }
 
 /// The payload of a ping, where it has one.

@@ -122,6 +122,11 @@ impl Terminal {
         self.write()
     }
 
+    /// Bytes that wait to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
     /// Gives the terminal back, and stops until somebody brings the program back.
     pub(crate) fn suspend(&mut self) -> io::Result<()> {
         self.wipe();

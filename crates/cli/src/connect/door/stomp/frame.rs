@@ -88,6 +88,17 @@ pub(crate) enum FrameError {
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     bytes: BytesMut,
+    /// A frame whose body has not all come.
+    begun: Option<Begun>,
+}
+
+#[derive(Debug)]
+struct Begun {
+    frame: Frame,
+    /// `content-length`.
+    length: Option<usize>,
+    /// So much of the body is known to have no NUL.
+    looked: usize,
 }
 
 impl Parser {
@@ -98,33 +109,51 @@ impl Parser {
 
     /// The next whole frame.
     pub(crate) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
-        let ends = self.bytes.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        self.bytes.advance(ends);
-        let Some(head_end) = end_of_head(&self.bytes)? else { return Ok(None) };
-        let (head, rest) = self.bytes.split_at(head_end);
-        let (command, headers) = read_head(head)?;
-        let mut frame = Frame { command, headers, body: Bytes::new() };
-        let length = match frame.header("content-length") {
-            Some(text) => {
-                let length: usize = text.trim().parse().map_err(|_| FrameError::Length)?;
-                if length > MAX_FRAME {
-                    return Err(FrameError::LongFrame);
-                }
-                match rest.get(length) {
-                    Some(0) => Some(length),
-                    Some(_) => return Err(FrameError::NoEnd),
-                    None => None,
-                }
+        let mut begun = match self.begun.take() {
+            Some(begun) => begun,
+            None => match self.begin()? {
+                Some(begun) => begun,
+                None => return Ok(None),
+            },
+        };
+        let end = if let Some(length) = begun.length {
+            let end = self.bytes.get(length);
+            if end.is_some_and(|&byte| byte != 0) {
+                return Err(FrameError::NoEnd);
             }
-            None => rest.iter().position(|&byte| byte == 0),
+            end.map(|_| length)
+        } else {
+            let mut new = self.bytes.iter().skip(begun.looked);
+            new.position(|&byte| byte == 0).map(|at| begun.looked + at)
         };
-        let Some(length) = length else {
-            return if rest.len() > MAX_FRAME { Err(FrameError::LongFrame) } else { Ok(None) };
+        let Some(end) = end else {
+            begun.looked = self.bytes.len();
+            self.begun = Some(begun);
+            let is_long = self.bytes.len() > MAX_FRAME;
+            return if is_long { Err(FrameError::LongFrame) } else { Ok(None) };
         };
-        self.bytes.advance(head_end);
-        frame.body = self.bytes.split_to(length).freeze();
+        let mut frame = begun.frame;
+        frame.body = self.bytes.split_to(end).freeze();
         self.bytes.advance(1);
         Ok(Some(frame))
+    }
+
+    /// Reads the head of a frame, when it is there.
+    fn begin(&mut self) -> Result<Option<Begun>, FrameError> {
+        let ends = self.bytes.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        self.bytes.advance(ends);
+        let Some(end) = end_of_head(&self.bytes)? else { return Ok(None) };
+        let head = self.bytes.split_to(end);
+        let (command, headers) = read_head(&head)?;
+        let frame = Frame { command, headers, body: Bytes::new() };
+        let length = match frame.header("content-length") {
+            Some(text) => Some(text.trim().parse().map_err(|_| FrameError::Length)?),
+            None => None,
+        };
+        if length.is_some_and(|length: usize| length > MAX_FRAME) {
+            return Err(FrameError::LongFrame);
+        }
+        Ok(Some(Begun { frame, length, looked: 0 }))
     }
 }
 
