@@ -13,6 +13,8 @@ mod flags;
 mod hex;
 mod input;
 mod pretty;
+#[cfg(test)]
+mod properties;
 mod refused;
 mod save;
 mod secrets;

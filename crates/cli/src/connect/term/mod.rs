@@ -156,3 +156,25 @@ impl Terminal {
         stdout.flush()
     }
 }
+
+/// An editor with its keys, to be tested.
+#[cfg(test)]
+#[derive(Default)]
+pub(crate) struct Typist {
+    keys: Keys,
+    editor: Editor,
+}
+
+#[cfg(test)]
+impl Typist {
+    pub(crate) fn press(&mut self, bytes: &[u8]) {
+        for key in self.keys.push(bytes) {
+            self.editor.press(key);
+        }
+    }
+
+    pub(crate) fn view(&mut self, columns: usize) -> (String, usize) {
+        let editor::View { text, cursor } = self.editor.view(columns);
+        (text, cursor)
+    }
+}

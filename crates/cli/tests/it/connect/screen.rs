@@ -76,9 +76,10 @@ impl Screen {
         tcsetwinsize(&master, winsize(rows, columns)).unwrap();
         let mut command = madang(&["connect"]);
         command.args(arguments).env("TERM", "xterm").env("NO_COLOR", "1");
-        change(&mut command);
         let end = || OwnedFd::from(open());
-        let child = command.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        command.stdin(end()).stdout(end()).stderr(end());
+        change(&mut command);
+        let child = command.spawn().unwrap();
         drop(command);
         let parser = vt100::Parser::new(rows, columns, 1_000);
         let shown = Shown { parser, bytes: Vec::new(), is_over: false };

@@ -1,6 +1,6 @@
 //! For people: a prompt that nothing tears.
 
-use std::io::Write as _;
+use std::{io::Write as _, process::Stdio};
 
 use rustix::process::Signal;
 
@@ -246,5 +246,19 @@ fn a_server_that_does_not_answer_the_close_is_not_waited_for_by_who_asks_twice()
     screen.keys("\x04");
     assert_eq!(ws.read().0, CLOSE);
     screen.keys("\x04");
+    assert_eq!(screen.end().0, Some(0));
+}
+
+#[test]
+fn a_pipe_that_ends_on_a_terminal_does_not_let_anybody_drive_it() {
+    let peer = Peer::new();
+    let screen = Screen::with(&[&url(&peer), "--wait", "1h"], SIZE, |command| {
+        command.stdin(Stdio::null());
+    });
+    let mut ws = Ws::accept(&peer, None);
+    ws.send(TEXT, b"a\x1b[2J\nb");
+    screen.until_text("a\\u001b[2J\\nb");
+    ws.close(1000, "");
+    drop(ws);
     assert_eq!(screen.end().0, Some(0));
 }

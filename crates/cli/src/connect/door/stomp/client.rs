@@ -131,7 +131,6 @@ impl Stomp {
             ("MESSAGE" | "RECEIPT", State::Connected | State::Leaving) => {
                 out.push(Act::Show(shown(frame)));
             }
-            (_, State::Gone) => {}
             (command, _) => {
                 let command = command.chars().take(40).collect::<String>();
                 out.push(Act::Broken(format!("the STOMP frame {command} is out of place here")));
@@ -287,11 +286,14 @@ impl Door for Stomp {
     }
 
     fn received(&mut self, message: Message, now: Instant, out: &mut Vec<Act>) {
+        if self.state == State::Gone {
+            return;
+        }
         if let Some((every, due)) = &mut self.beats.hear {
             *due = now + *every;
         }
         self.parser.push(message.as_bytes());
-        loop {
+        while self.state != State::Gone {
             match self.parser.next_frame() {
                 Ok(Some(frame)) => self.frame(frame, now, out),
                 Ok(None) => return,
