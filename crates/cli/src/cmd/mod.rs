@@ -8,6 +8,7 @@ mod pages;
 pub(crate) mod publish;
 pub(crate) mod serve;
 pub(crate) mod shell;
+mod socketio;
 pub(crate) mod tail;
 
 use std::{io::Write as _, process::ExitCode};

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use madang_proto::{Input, session::Farewell};
+use madang_proto::session::Farewell;
 use madang_ws::CloseCode;
 
 use super::{client::Flags, worker::Worker};
@@ -86,7 +86,7 @@ impl Worker {
         }
     }
 
-    /// A deadline of the connection, of the session, or of the goodbye may have come.
+    /// A deadline of the connection, or of the goodbye, may have come.
     fn check_times(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         if cold.give_up > 0 && self.seconds() >= cold.give_up {
@@ -105,13 +105,7 @@ impl Worker {
         while let Some(event) = cold.carrier.poll_event() {
             self.event(slot, &mut cold, event);
         }
-        let due = cold.session.as_ref().and_then(|session| session.poll_timeout());
-        if due.is_some_and(|due| self.now >= due) {
-            self.tell(slot, &mut cold, Input::Timeout);
-        }
-        let waits = cold.carrier.poll_timeout().is_some()
-            || cold.session.as_ref().is_some_and(|session| session.poll_timeout().is_some());
-        if !waits {
+        if cold.carrier.poll_timeout().is_none() {
             self.clients.hot[slot].flags.clear(Flags::TIMED);
         }
         self.transmit(slot, &mut cold);

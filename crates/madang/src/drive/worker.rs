@@ -19,9 +19,11 @@ use super::{
     deliver::Renderer,
     doorstep::Doors,
     drain::Drain,
+    links::Names,
     mail::{ClientId, Mail, Protocols, WorkerHandle},
     outbox::{OutboxLimits, Pool},
     poll::{Poller, Ready},
+    timers::Timers,
 };
 use crate::hub::{Endpoint, Hub, Members, Published};
 
@@ -39,6 +41,8 @@ pub(crate) struct DriveConfig {
     pub(crate) silence: Duration,
     /// Topics that one client may be in.
     pub(crate) max_subscriptions: usize,
+    /// Topics that it may join in a second, once it has joined so many; 0 is no limit.
+    pub(crate) max_join_rate: u32,
 }
 
 impl Default for DriveConfig {
@@ -51,6 +55,7 @@ impl Default for DriveConfig {
             ping_timeout: Duration::from_secs(20),
             silence: Duration::from_secs(5),
             max_subscriptions: 1_000,
+            max_join_rate: 100,
         }
     }
 }
@@ -65,6 +70,9 @@ pub(crate) struct Worker {
     pub(super) poller: Poller,
     pub(super) clients: Clients,
     pub(super) members: Members,
+    /// The sessions that have names.
+    pub(super) names: Names,
+    pub(super) timers: Timers,
     pub(super) pool: Pool,
     /// Bytes of messages that this turn has heard.
     pub(super) heard: usize,
@@ -133,6 +141,8 @@ impl Worker {
             poller,
             clients: Clients::default(),
             members: Members::new(),
+            names: Names::new(),
+            timers: Timers::default(),
             pool: Pool::default(),
             heard: 0,
             hungry: VecDeque::new(),
@@ -182,6 +192,7 @@ impl Worker {
             self.sweep();
         }
         self.drain(cx);
+        self.ring(cx);
         while self.poller.poll_ready(cx)?.is_ready() {
             if self.peers.iter().any(WorkerHandle::is_behind) {
                 self.mail_only(cx);
@@ -194,8 +205,9 @@ impl Worker {
             }
             self.poller.clear_ready(cx);
         }
-        // The mail may have told it to go away.
+        // The mail may have told it to go away, or begun sessions that want to be told of the time.
         self.drain(cx);
+        self.ring(cx);
         if self.has_left() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 

@@ -140,6 +140,14 @@ impl Members {
         Some(old)
     }
 
+    /// Gives a member another form.
+    pub fn reform(&mut self, key: TopicKey, index: usize, change: impl FnOnce(u32) -> u32) {
+        let room = self.rooms.get_mut(&key);
+        if let Some(member) = room.and_then(|room| room.members.get_mut(index)) {
+            member.form = change(member.form);
+        }
+    }
+
     /// The members of a topic; `None` when this worker has none.
     #[inline]
     pub fn room(&self, key: TopicKey) -> Option<&Room> {

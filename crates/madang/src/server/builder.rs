@@ -8,7 +8,7 @@ use std::{
 };
 
 use madang_proto::{
-    Kind, Protocol, raw,
+    Carrier, Kind, Protocol, Reception, raw,
     topics::{sse, stream},
 };
 use madang_ws::handshake::{origin::OriginPolicy, server::Preference};
@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::{
     busy::Busy,
+    exchange::Links,
     forwarded::TrustedProxies,
     gate::Gate,
     http::{HttpLimits, Site},
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     Error,
     app::{Reply, Socket},
-    drive::{DriveConfig, OutboxLimits},
+    drive::{DriveConfig, Homes, OutboxLimits},
     hub::{Hub, HubConfig},
 };
 
@@ -62,6 +63,7 @@ pub struct Server {
     hub: Hub,
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
+    receptions: Vec<(String, &'static Protocol, Arc<dyn Reception>)>,
     routes: Vec<(String, Handled)>,
     topics: bool,
     pages: Pages,
@@ -110,6 +112,7 @@ impl Server {
             hub,
             drive: DriveConfig::default(),
             protocols: Vec::new(),
+            receptions: Vec::new(),
             routes: Vec::new(),
             topics: false,
             pages: Pages::default(),
@@ -169,6 +172,14 @@ impl Server {
         self
     }
 
+    /// How many topics one client may join in a second, once it has joined as many as
+    /// [`Server::max_subscriptions`] (default 100). 0 is no limit.
+    #[must_use]
+    pub fn max_join_rate(mut self, joins: u32) -> Self {
+        self.drive.max_join_rate = joins;
+        self
+    }
+
     /// How many connections of one address may be open: of an IPv4 address, or of the first 64 bits
     /// of an IPv6 address. By default there is no such limit. Behind a proxy that is among
     /// [`Server::trusted_proxies`], WebSockets count for the client that it names; a WebSocket over
@@ -219,6 +230,19 @@ impl Server {
         if !self.protocols.iter().any(|known| std::ptr::eq(*known, protocol)) {
             self.protocols.push(protocol);
         }
+        self
+    }
+
+    /// Serves a protocol whose sessions are reached over links at `path` and below it, as `reception`
+    /// has been set up, in place of the protocol's own mounts.
+    #[must_use]
+    pub fn reception(
+        mut self,
+        path: impl Into<String>,
+        protocol: &'static Protocol,
+        reception: Arc<dyn Reception>,
+    ) -> Self {
+        self.receptions.push((path.into(), protocol, reception));
         self
     }
 
@@ -316,15 +340,33 @@ impl Server {
         // Its forms serve sockets of handlers too, so the raw protocol is always the first.
         let mut protocols = vec![&raw::PROTOCOL];
         let mut routes = Routes::default();
-        for protocol in self.protocols {
-            let index = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
-            let index = index.unwrap_or_else(|| {
+        let mut number_of = |protocol: &'static Protocol| {
+            let known = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
+            let index = known.unwrap_or_else(|| {
                 protocols.push(protocol);
                 protocols.len() - 1
             });
+            index as u8
+        };
+        let mut receptions = self.receptions;
+        for protocol in self.protocols {
+            let index = number_of(protocol);
             for mount in protocol.mounts {
-                routes.mount(mount, Door::Protocol(index as u8, protocol));
+                if let Carrier::Links(reception) = protocol.carrier {
+                    receptions.push((mount.path.to_owned(), protocol, reception()));
+                } else {
+                    routes.mount(mount, Door::Protocol(index, protocol));
+                }
             }
+        }
+        for (path, protocol, reception) in receptions {
+            let links = Links {
+                mount: routes.next_mount(),
+                protocol: number_of(protocol),
+                reception,
+                patience: self.drive.limits.message_timeout,
+            };
+            routes.below(&path, Door::Links(links));
         }
         for (path, handled) in self.routes {
             routes.exact(
@@ -351,7 +393,6 @@ impl Server {
             tls: self.tls,
             topics: self.topics.then(|| Topics {
                 hub: self.hub.clone(),
-                workers: OnceLock::new(),
                 room: Room::new(self.drive.outbox.max_replay),
                 once: Once::new(self.http.max_idempotency_keys),
                 max_body: self.drive.limits.max_message,
@@ -362,6 +403,8 @@ impl Server {
             pending: Seldom::default(),
             foreign: Seldom::default(),
             strangers: Seldom::default(),
+            homes: Homes::new(workers),
+            workers: OnceLock::new(),
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {

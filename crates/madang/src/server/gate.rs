@@ -197,6 +197,14 @@ impl Gate {
         self.enter_with(2, address)
     }
 
+    /// For a session that is there whether it has a connection or not.
+    pub(super) fn enter_session(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+    ) -> Result<Pass, Refused> {
+        self.enter_with(0, address)
+    }
+
     fn enter_with(
         self: &Arc<Self>,
         descriptors: usize,

@@ -10,6 +10,7 @@ mod h2;
 mod handlers;
 mod handshake;
 mod hostile;
+mod links;
 mod openapi;
 mod proxy;
 mod raw;

@@ -17,16 +17,17 @@ use tokio::time::timeout;
 use super::super::upgrade::coded;
 use super::{
     super::{
+        exchange::{self, Links},
         forwarded::Client,
         http::{Body, Visit, as_problem, page, plain, refusal, wants_problem},
-        route::Found,
+        route::{Door, Found},
         topics,
-        upgrade::{agree_on, log_refusal},
+        upgrade::{agree_on, log_refusal, nowhere},
     },
     pump,
 };
 use crate::codes::Code;
-use crate::drive::{CarrierKind, Newcomer};
+use crate::drive::{CarrierKind, Newcomer, Start};
 
 /// Answers a request, and carries its WebSocket if it becomes one.
 pub(super) async fn answer(
@@ -41,8 +42,12 @@ pub(super) async fn answer(
         stall: visit.site.http.stall_timeout,
         respond,
     };
+    let rest = protocol.is_none().then(|| links_of(&visit, request.uri().path())).flatten();
     let request = if protocol.is_some() {
         request
+    } else if let Some((links, rest)) = rest {
+        let response = exchange::answer(&visit, &links, rest, request).await;
+        return reply.send(response).await;
     } else {
         match topics::answer(&visit, request).await {
             Ok(response) => return reply.send(response).await,
@@ -66,6 +71,13 @@ pub(super) async fn answer(
     reply.send(response).await;
 }
 
+/// The sessions that a path leads to, and what follows their mount in it.
+fn links_of(visit: &Visit, path: &str) -> Option<(Links, String)> {
+    let found = visit.site.routes.find(path)?;
+    let Door::Links(links) = found.door else { return None };
+    Some((links.clone(), found.segment.unwrap_or_default().into_owned()))
+}
+
 /// A request at a WebSocket's path. The stream becomes a client of the connection's worker, and
 /// counts as one against the limit of connections.
 async fn websocket(
@@ -79,7 +91,9 @@ async fn websocket(
     let local = || visit.local;
     let agreed = extended::check(request, protocol)
         .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
-        .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
+        .and_then(|offer| {
+            agree_on(&visit.site, &visit.worker, local, client, found, request, &offer)
+        });
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
@@ -102,6 +116,7 @@ async fn websocket(
             return reply.send(refusal(Code::M501)).await;
         }
     };
+    let is_link = matches!(agreed.begin, Start::Attach(_));
     let newcomer = Newcomer {
         peer: client.address,
         carrier: CarrierKind::WebSocket(agreed.deflate),
@@ -110,8 +125,8 @@ async fn websocket(
         pass: Arc::new(pass),
     };
     // Only who is in the topics that it asked for is told that it is connected.
-    let Some(place) = visit.worker.reserve(newcomer).await else {
-        return reply.send(refusal(Code::M504)).await;
+    let Some(place) = agreed.home.reserve(newcomer).await else {
+        return reply.send(nowhere(found, client.address, request.clone(), is_link)).await;
     };
     let mut response = agreed.response;
     finish(&mut response);

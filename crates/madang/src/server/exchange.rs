@@ -1,0 +1,203 @@
+//! Requests for sessions that are reached over links: to whichever worker has the session, and back.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Version, header};
+use madang_proto::{
+    self as proto, Reception,
+    reception::{MAX_NAME, Received},
+};
+use tokio::{net::UnixStream, time::timeout};
+
+use super::{
+    forwarded::Client,
+    http::{Body, Site, Visit, refusal},
+    topics::{self, Payload, Unread, cors},
+};
+use crate::{
+    codes::Code,
+    drive::{Create, Key, Reply, Start, WorkerHandle},
+};
+
+/// A mount of a protocol whose sessions are reached over links.
+#[derive(Clone)]
+pub(super) struct Links {
+    /// Tells the sessions of one mount from those of another.
+    pub(super) mount: u8,
+    /// Which protocol renders for them, as the server's list numbers them.
+    pub(super) protocol: u8,
+    pub(super) reception: Arc<dyn Reception>,
+    /// The longest time that a body may take.
+    pub(super) patience: Duration,
+}
+
+/// What a request is answered with that needs no session, or cannot have one.
+type Answered = Box<Response<Body>>;
+
+impl Links {
+    /// How a WebSocket begins here, and the worker that it goes to.
+    pub(super) fn welcome(
+        &self,
+        site: &Site,
+        worker: &WorkerHandle,
+        request: &proto::Request,
+    ) -> Result<(Start, WorkerHandle), Answered> {
+        match self.place(request)? {
+            Place::Known(key, _) => {
+                let home = site.home(&key).ok_or_else(gone)?;
+                Ok((Start::Attach(key), home))
+            }
+            Place::New => {
+                let key = self.invent(site, worker)?;
+                let session = self.reception.open(key.name(), request);
+                Ok((Start::Named(key, session), worker.clone()))
+            }
+        }
+    }
+
+    /// The answer to a WebSocket for a session that there is not.
+    pub(super) fn unknown(&self, request: &proto::Request) -> Response<Body> {
+        finish(self.reception.unknown(request).map(Body::from))
+    }
+
+    fn place(&self, request: &proto::Request) -> Result<Place, Answered> {
+        match self.reception.receive(request) {
+            Received::Answer(response) => Err(Box::new(finish(response.map(Body::from)))),
+            Received::New => Ok(Place::New),
+            // Nobody has such a name, and none is kept.
+            Received::Known(name) | Received::Either(name) if name.len() > MAX_NAME => {
+                Err(Box::new(self.unknown(request)))
+            }
+            Received::Known(name) => Ok(Place::Known(Key::new(self.mount, &name), false)),
+            Received::Either(name) => Ok(Place::Known(Key::new(self.mount, &name), true)),
+        }
+    }
+
+    fn invent(&self, site: &Site, worker: &WorkerHandle) -> Result<Key, Answered> {
+        site.homes.invent(self.mount, worker.index()).map_err(|error| {
+            tracing::error!(%error, "no random numbers for the name of a session");
+            Box::new(refusal(Code::M501))
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        visit: &Visit,
+        client: &Client,
+        request: proto::Request,
+    ) -> Result<Response<Body>, Answered> {
+        let version = request.head.version();
+        let (key, may_begin) = match self.place(&request)? {
+            Place::New => (self.invent(&visit.site, &visit.worker)?, true),
+            Place::Known(key, may_begin) => (key, may_begin),
+        };
+        let create = may_begin.then(|| self.create(visit, client)).transpose()?;
+        let home = visit.site.home(&key).ok_or_else(gone)?;
+        match home.exchange(key, request, create).await {
+            Some(Reply::Whole(response)) => Ok(finish(response.map(Body::from))),
+            Some(Reply::Stream(response, near)) => stream(visit, client, version, response, near),
+            Some(Reply::Unknown(request)) => Ok(self.unknown(&request)),
+            Some(Reply::Crowded) => Err(Box::new(refusal(Code::M501))),
+            None => Err(gone()),
+        }
+    }
+
+    /// A session counts as a connection of its client, whether it has one at the moment or not.
+    fn create(&self, visit: &Visit, client: &Client) -> Result<Create, Answered> {
+        let address = client.address.map(|address| address.ip());
+        let pass = visit
+            .site
+            .gate
+            .enter_session(address)
+            .map_err(|refused| Box::new(refusal(visit.site.refuse(refused, client.address))))?;
+        let reception = Arc::clone(&self.reception);
+        Ok(Create { reception, protocol: self.protocol, pass: Arc::new(pass) })
+    }
+}
+
+enum Place {
+    New,
+    /// And whether it may begin with the request.
+    Known(Key, bool),
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
+fn gone() -> Answered {
+    Box::new(refusal(Code::M504))
+}
+
+/// Answers a request of plain HTTP.
+pub(super) async fn answer<P: Payload>(
+    visit: &Visit,
+    links: &Links,
+    rest: String,
+    mut request: Request<P>,
+) -> Response<Body> {
+    let client = visit.site.identify(visit.peer, &mut request);
+    let (parts, payload) = request.into_parts();
+    let head = Request::from_parts(parts, ());
+    let allow = match cors::check(&visit.site, || visit.local, &client, &head) {
+        Ok(allow) => allow,
+        Err(refused) => return *refused,
+    };
+    if head.method() == Method::OPTIONS {
+        let mut response = cors::preflight("GET, POST, OPTIONS", &head);
+        allow.put_on(&mut response);
+        return response;
+    }
+    let read = timeout(links.patience, payload.read(links.reception.max_body())).await;
+    let of = |body| proto::Request { rest, head, body, is_websocket: false, peer: client.address };
+    let mut response = match read {
+        Ok(Ok(body)) => {
+            visit.site.rest().await;
+            let answered = links.carry_out(visit, &client, of(body)).await;
+            answered.unwrap_or_else(|answered| *answered)
+        }
+        Ok(Err(Unread::TooLarge)) => {
+            let answer = links.reception.too_large(&of(Bytes::new()));
+            closing(finish(answer.map(Body::from)))
+        }
+        Ok(Err(Unread::Cut)) | Err(_) => closing(refusal(Code::M509)),
+    };
+    allow.put_on(&mut response);
+    response
+}
+
+/// What is left of the request is not read.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// No cache keeps any of it, and no browser guesses at it.
+fn finish(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// An answer that goes on: its body comes from a worker, over a pair of sockets.
+fn stream(
+    visit: &Visit,
+    client: &Client,
+    version: Version,
+    response: Response<()>,
+    near: std::os::fd::OwnedFd,
+) -> Result<Response<Body>, Answered> {
+    let pass = visit
+        .site
+        .gate
+        .enter_stream(None)
+        .map_err(|refused| Box::new(refusal(visit.site.refuse(refused, client.address))))?;
+    let near = UnixStream::from_std(near.into()).map_err(|error| {
+        tracing::warn!(%error, "no sockets for a stream");
+        Box::new(refusal(Code::M501))
+    })?;
+    let body = Body::holding(topics::stream::Carried::new(near), pass);
+    let mut response = finish(response.map(|()| body));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    // Only the connection's end tells such a client where the body ends (RFC 9112 §6.3).
+    Ok(if version < Version::HTTP_11 { closing(response) } else { response })
+}
