@@ -1,5 +1,6 @@
 //! `madang connect`, in a pipe and on a terminal.
 
+mod doors;
 mod pipe;
 mod recording;
 mod refused;
