@@ -48,7 +48,7 @@ impl Dialer {
         for (name, value) in &flags.headers {
             let value =
                 value.to_str().map_err(|_| format!("--header {name}: only ASCII can be sent"))?;
-            secrets.add(value.rsplit(' ').next().unwrap_or(value));
+            secrets.add_header(name.as_str(), value);
             headers.push((name.as_str().to_owned(), value.to_owned()));
         }
         if let Some(token) = &flags.token {
@@ -57,11 +57,12 @@ impl Dialer {
                     "--token and --header 'Authorization: …' say the same thing twice".into()
                 );
             }
-            secrets.add(token);
+            let token = read_token(token)?;
+            secrets.add(&token);
             headers.push(("authorization".into(), format!("Bearer {token}")));
         }
         if let Some(auth) = &flags.auth {
-            secrets.add(auth);
+            secrets.add_json(auth);
         }
         if let Some(origin) = &flags.origin {
             headers.push(("origin".into(), origin.clone()));
@@ -167,6 +168,14 @@ impl Dialer {
         }
         NoSocket { exit, told, is_passing }
     }
+}
+
+/// A token, or what stands in `@FILE`.
+fn read_token(token: &str) -> Result<String, String> {
+    let Some(file) = token.strip_prefix('@') else { return Ok(token.to_owned()) };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("--token @{file}: {error}"))?;
+    Ok(text.trim().to_owned())
 }
 
 /// The URL with what `--as` adds to it.

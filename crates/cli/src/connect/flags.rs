@@ -43,8 +43,9 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "ORIGIN")]
     pub(super) origin: Option<String>,
 
-    /// Send `Authorization: Bearer TOKEN`.
-    #[arg(long, value_name = "TOKEN", env = "MADANG_TOKEN", hide_env_values = true)]
+    /// Send `Authorization: Bearer TOKEN`; with @FILE the token is read from a file, where other
+    /// users of the machine do not see it.
+    #[arg(long, value_name = "TOKEN")]
     pub(super) token: Option<String>,
 
     /// Trust the certificates in this PEM file and no others.

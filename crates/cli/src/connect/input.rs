@@ -25,7 +25,7 @@ pub(super) struct Input {
     /// Whether a pipe has ended.
     pub(super) is_over: bool,
     resized: Option<Signal>,
-    stopped: [Option<Signal>; 2],
+    stopped: [Option<Signal>; 3],
 }
 
 /// What came from there.
@@ -35,7 +35,7 @@ pub(super) enum Given {
     Failed(io::Error),
     /// The window has another size.
     Resized,
-    /// SIGTERM or SIGHUP.
+    /// SIGTERM, SIGHUP, or SIGINT that no key has sent.
     Stopped,
 }
 
@@ -44,7 +44,7 @@ impl Input {
     pub(super) fn begin(&mut self, is_terminal: bool) -> io::Result<()> {
         if is_terminal {
             self.resized = Some(signal(SignalKind::window_change())?);
-            let stops = [SignalKind::terminate(), SignalKind::hangup()];
+            let stops = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
             for (slot, kind) in self.stopped.iter_mut().zip(stops) {
                 *slot = Some(signal(kind)?);
             }
@@ -55,11 +55,12 @@ impl Input {
 
     /// What comes next; of the standard input only if `takes`. Cancel-safe.
     pub(super) async fn next(&mut self, takes: bool) -> Given {
-        let [term, hup] = &mut self.stopped;
+        let [term, hup, int] = &mut self.stopped;
         tokio::select! {
             () = signalled(&mut self.resized) => Given::Resized,
             () = signalled(term) => Given::Stopped,
             () = signalled(hup) => Given::Stopped,
+            () = signalled(int) => Given::Stopped,
             piece = piece(&mut self.pieces), if takes => match piece {
                 Some(Ok(bytes)) => Given::Bytes(bytes),
                 Some(Err(error)) => Given::Failed(error),

@@ -65,7 +65,7 @@ pub(crate) fn run(flags: Connect) -> ExitCode {
 
 fn start(flags: Connect) -> Result<Ending, String> {
     let dialer = Dialer::new(&flags)?;
-    let door = door(&flags, &dialer)?;
+    let door = spoken(&flags, &dialer)?;
     let session = Session::new(flags, dialer, door)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
@@ -75,7 +75,8 @@ fn start(flags: Connect) -> Result<Ending, String> {
     Ok(ending)
 }
 
-fn door(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
+/// What is spoken on the WebSocket.
+fn spoken(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
     let Some(protocol) = flags.protocol else { return Ok(Box::new(Plain)) };
     if flags.namespace != "/" && protocol != Protocol::Socketio {
         return Err("--namespace is for --as socketio".into());

@@ -36,6 +36,25 @@ impl Secrets {
         }
     }
 
+    /// Keeps what is secret in a header that is sent.
+    pub(crate) fn add_header(&mut self, name: &str, value: &str) {
+        if is_secret_header(name) {
+            value.split([' ', ';', '=', ',']).for_each(|part| self.add(part));
+        }
+    }
+
+    /// Keeps the texts of a JSON object, but for names that are none.
+    pub(crate) fn add_json(&mut self, json: &str) {
+        let Ok(map) = serde_json::from_str::<serde_json::Map<_, _>>(json) else { return };
+        for (name, value) in &map {
+            if let Some(text) = value.as_str()
+                && !matches!(name.as_str(), "host" | "login" | "heart-beat")
+            {
+                self.add(text);
+            }
+        }
+    }
+
     /// A text without them, and without what looks like a JSON web token.
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -52,8 +71,7 @@ impl Secrets {
             let name = cookie.split_once('=').map_or("", |(name, _)| name);
             return self.hide(&format!("{name}={HIDDEN}{rest}"));
         }
-        let hidden = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-        if hidden.iter().any(|other| other == name) || is_secret(name) {
+        if is_secret_header(name) {
             return HIDDEN.to_owned();
         }
         self.hide(&url(value))
@@ -84,6 +102,11 @@ fn user_of(url: &str) -> Option<&str> {
 fn pairs(url: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(|pair| pair.split_once('='))
+}
+
+fn is_secret_header(name: &str) -> bool {
+    let known = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+    known.iter().any(|other| other == name) || is_secret(name)
 }
 
 /// Whether something with this name is most likely a secret.
@@ -139,6 +162,13 @@ mod tests {
         secrets.add("hunter22");
         secrets.add("ab");
         secrets.add_url("ws://ana:p%40ssword@h/?token=query-secret&x=visible1");
+        secrets.add_header("cookie", "a=cookie-1; b=cookie-22");
+        secrets.add_header("accept-language", "english");
+        secrets.add_json("{\"login\":\"ana-maria\",\"passcode\":\"open sesame\"}");
+        assert_eq!(
+            secrets.hide("cookie-1 cookie-22 english ana-maria open sesame"),
+            "[hidden] [hidden] english ana-maria [hidden]"
+        );
         let text = "ab hunter22 p@ssword query-secret visible1 eyJh.eyJi.c-_d eyJson!";
         assert_eq!(secrets.hide(text), "ab [hidden] [hidden] [hidden] visible1 [hidden] eyJson!");
         for (name, value, is) in [

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, Write as _};
 use super::ws::{BINARY, CLOSE, PING, PONG, TEXT, Ws};
 use crate::{
     Serving,
+    config::File,
     peer::{Peer, Program, taken},
 };
 
@@ -104,6 +105,13 @@ fn what_the_flags_say_is_asked_of_the_server() {
     assert_eq!(ws.header("authorization"), Some("Bearer s3cr3t-t0ken"));
     assert_eq!(ws.header("sec-websocket-protocol"), Some("a, b"));
     assert!(ws.header("user-agent").unwrap().starts_with("madang/"));
+    ws.closed(1000);
+    drop(ws);
+    assert_eq!(program.end().0, Some(0));
+    let file = File::new("token", "from-a-file\n");
+    let program = connect(&[&url(&peer), "--token", &format!("@{}", file.path())]).input(b"");
+    let mut ws = Ws::accept(&peer, None);
+    assert_eq!(ws.header("authorization"), Some("Bearer from-a-file"));
     ws.closed(1000);
     drop(ws);
     assert_eq!(program.end().0, Some(0));
@@ -248,6 +256,7 @@ fn what_makes_no_sense_is_told_before_anything_is_asked() {
         (&["ws://x", "--auth", "{}"], "--as"),
         (&["ws://x", "--as", "stomp", "--auth", "[]"], "no JSON object"),
         (&["ws://x", "--as", "stomp", "--namespace", "/a"], "--as socketio"),
+        (&["ws://x", "--token", "@/no/such/file"], "--token @/no/such/file"),
         (&["ws://x", "--token", "abc", "--header", "Authorization: x"], "twice"),
         (&["wss://x", "--ca", "/no/such/file"], "/no/such/file"),
         (&["wss://x", "--cert", "/no/such/file"], "--key"),

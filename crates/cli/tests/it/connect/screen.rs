@@ -174,6 +174,7 @@ impl Screen {
         // Nothing is written any more; a mark shows that all has been read.
         self.slave.write_all(b"\x1b[7m").unwrap();
         let contents = self.until("end", vt100::Screen::inverse);
+        assert!(!self.shown.0.lock().unwrap().parser.screen().bracketed_paste());
         look(&self);
         (code, contents)
     }

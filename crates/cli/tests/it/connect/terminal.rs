@@ -202,11 +202,13 @@ fn the_end_is_told_in_words_and_gives_the_terminal_back() {
     assert_eq!(code, Some(4));
     let last = "madang: the server closed: 1013, the server is overloaded; come back";
     assert!(contents.replace('\n', "").contains(last) && !contents.contains("half"), "{contents}");
-    let (_peer, screen, mut ws) = talking(&[]);
-    screen.signal(Signal::TERM);
-    ws.closed(1000);
-    drop(ws);
-    assert_eq!(screen.end().0, Some(0));
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let (_peer, screen, mut ws) = talking(&[]);
+        screen.signal(signal);
+        ws.closed(1000);
+        drop(ws);
+        assert_eq!(screen.end().0, Some(0));
+    }
 }
 
 #[test]
