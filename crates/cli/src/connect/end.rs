@@ -14,6 +14,9 @@ use crate::client::{Keep, escaped};
 /// Time for the answer to a goodbye of a protocol, and for what waits to leave.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// Time for the answer to our close frame where there is no more time.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
 /// How to close, and what to say of it.
 pub(super) struct Leave {
     code: CloseCode,
@@ -58,7 +61,8 @@ impl Session {
         if unsent > 0 {
             let before = ending.told.map_or(String::new(), |told| format!("{told}; "));
             ending.told = Some(format!("{before}messages that were not sent: {unsent}"));
-            if ending.exit == Exit::Clean {
+            // Who has got what was asked for is content.
+            if ending.exit == Exit::Clean && self.left != Some(0) {
                 ending.exit = Exit::Cut;
             }
         }
@@ -78,13 +82,17 @@ impl Session {
         let Leave { code, reason, ending } = leave;
         let is_terminal = self.face.is_terminal();
         let was_asked = std::mem::take(&mut self.was_asked_to_end);
+        // The WebSocket has a limit of its own; who has no time left does not wait for that.
+        let limit = if ending.exit == Exit::Late { LAST_WAIT } else { Duration::MAX };
+        let mut late = pin!(tokio::time::sleep(limit));
         let mut closing = pin!(writer.close(code, &reason));
         let closed = loop {
             tokio::select! {
                 closed = &mut closing => break closed.ok(),
                 given = self.input.next(is_terminal) => self.given(given, false),
+                () = &mut late => break None,
             }
-            if self.was_asked_to_end {
+            if self.was_asked_to_end || self.face.flush().is_err() {
                 break None;
             }
         };
@@ -110,6 +118,9 @@ impl Session {
             if unsent > 0 {
                 // Writing to a string does not fail.
                 let _ = write!(lost, "; messages that were not sent: {unsent}");
+                if ending.exit == Exit::Clean && self.left != Some(0) {
+                    ending.exit = Exit::Cut;
+                }
             }
         }
         if let Some(told) = &mut ending.told {

@@ -95,6 +95,31 @@ fn what_a_connection_did_not_take_goes_to_the_next() {
 }
 
 #[test]
+fn an_end_before_all_was_sent_is_no_good_end() {
+    let peer = Peer::new();
+    let mut program = connect(&[&url(&peer)]);
+    let mut input = program.stdin();
+    // More than the buffers between us hold.
+    let writer = std::thread::spawn(move || {
+        let line = "x".repeat(1_000) + "\n";
+        while input.write_all(line.as_bytes()).is_ok() {}
+    });
+    let mut ws = Ws::accept(&peer, None);
+    while ws.read().0 != CLOSE {
+        if ws.count == 100 {
+            ws.send(CLOSE, &1000_u16.to_be_bytes());
+        }
+    }
+    drop(ws);
+    let (code, _, errors) = program.end();
+    writer.join().unwrap();
+    assert!(
+        code == Some(5) && errors.contains("messages that were not sent: "),
+        "{code:?} {errors}"
+    );
+}
+
+#[test]
 fn what_the_flags_say_is_asked_of_the_server() {
     let peer = Peer::new();
     let arguments = ["--origin", "https://app.example", "--token", "s3cr3t-t0ken"];
@@ -236,6 +261,12 @@ fn time_has_bounds() {
         assert_eq!((code, &*output), (Some(exit), "one\n"), "{flags:?}: {errors}");
         assert!(errors.contains(told) && errors.is_empty() == told.is_empty(), "{errors}");
     }
+    // Nobody answers the close frame.
+    let program = connect(&[&url(&peer), "--timeout", "100ms"]);
+    let mut ws = Ws::accept(&peer, None);
+    assert_eq!(ws.read().0, CLOSE);
+    assert_eq!(program.end().0, Some(6));
+    drop(ws);
     // Nobody answers the handshake.
     let program = connect(&[&url(&peer), "--connect-timeout", "100ms"]);
     let _silent = peer.connection();

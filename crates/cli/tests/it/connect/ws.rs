@@ -20,6 +20,8 @@ pub(super) const PONG: u8 = 10;
 pub(super) struct Ws {
     stream: TcpStream,
     pub(super) request: http::Request<()>,
+    /// Frames that were read.
+    pub(super) count: usize,
 }
 
 impl Ws {
@@ -31,7 +33,7 @@ impl Ws {
         let mut bytes = Vec::new();
         request::write_response(&response, &mut bytes);
         stream.write_all(&bytes).unwrap();
-        Self { stream, request }
+        Self { stream, request, count: 0 }
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
@@ -79,6 +81,7 @@ impl Ws {
         for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
             *byte ^= mask;
         }
+        self.count += 1;
         (head[0] & 0x0f, payload)
     }
 
