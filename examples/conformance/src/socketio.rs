@@ -45,8 +45,9 @@ struct Judged;
 
 /// What is kept of a socket.
 struct Data {
-    auth: String,
-    mark: String,
+    /// `None` is `{}`.
+    auth: Option<Box<str>>,
+    mark: Option<Box<str>>,
 }
 
 /// The room of everybody in a namespace, and of those who watch others leave. No client's room has
@@ -83,7 +84,7 @@ impl Application for Judged {
             joined.map_err(|why| Refused { message: why.to_string().into(), data: None })?;
         }
         socket.emit("auth", args(auth));
-        Ok(Data { auth: auth.to_owned(), mark: "null".to_owned() })
+        Ok(Data { auth: Some(auth.into()).filter(|_| auth != "{}"), mark: None })
     }
 
     fn event(&self, data: &mut Data, socket: &mut Socket<'_, '_>, event: &Incoming<'_>) {
@@ -98,7 +99,7 @@ impl Application for Judged {
                 answer(socket, event, args(&me));
             }
             "mark" => {
-                first.clone_into(&mut data.mark);
+                data.mark = Some(first.into());
                 answer(socket, event, args("\"ok\""));
             }
             "ask" => socket.ask("question", args(first), Duration::from_millis(300), QUESTION),
@@ -194,8 +195,11 @@ fn whoami(data: &Data, socket: &Socket<'_, '_>) -> String {
         .query_pairs()
         .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
         .collect();
-    let auth: Value = serde_json::from_str(&data.auth).unwrap_or_default();
-    let mark: Value = serde_json::from_str(&data.mark).unwrap_or_default();
+    let value = |json: Option<&str>| -> Value {
+        serde_json::from_str(json.unwrap_or("{}")).unwrap_or_default()
+    };
+    let auth = value(data.auth.as_deref());
+    let mark = data.mark.as_deref().map(|mark| value(Some(mark)));
     json!({
         "id": socket.id(),
         "nsp": socket.namespace(),

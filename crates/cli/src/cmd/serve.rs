@@ -170,17 +170,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             settings.list("websocket.subprotocols").to_vec(),
             settings.switch("websocket.subprotocol_server_order"),
         );
-    for protocol in PROTOCOLS {
-        server = if std::ptr::eq(*protocol, &socketio::PROTOCOL) {
-            super::socketio::mount(server, settings)?
-        } else {
-            server.protocol(protocol)
-        };
-    }
-    server = server.topics();
-    for (path, kind, bytes) in PAGES {
-        server = server.page(path, kind, bytes);
-    }
+    server = doors(server, settings)?;
     for address in settings.list("server.listen") {
         server = server.listen(address);
     }
@@ -205,6 +195,22 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
         Some(folder) => Ok(server.static_folder(existing(folder)?)),
         None => Ok(server),
     }
+}
+
+/// Every protocol at its mounts, and the pages.
+fn doors(mut server: Server, settings: &Settings) -> Result<Server, Failure> {
+    for protocol in PROTOCOLS {
+        server = if protocol.name == socketio::PROTOCOL.name {
+            super::socketio::mount(server, settings)?
+        } else {
+            server.protocol(protocol)
+        };
+    }
+    server = server.topics();
+    for (path, kind, bytes) in PAGES {
+        server = server.page(path, kind, bytes);
+    }
+    Ok(server)
 }
 
 /// Each is known to be right: the configuration was checked.

@@ -24,6 +24,7 @@ pub(super) fn mount(mut server: Server, settings: &Settings) -> Result<Server, F
         max_queue: settings.size("outbox.max_bytes"),
         max_queued: settings.size("outbox.max_messages"),
         allow_v3: settings.switch("socketio.v2"),
+        cookie: settings.text("socketio.cookie").map(str::to_owned),
         ..engineio::Settings::default()
     };
     let own = Socketio {

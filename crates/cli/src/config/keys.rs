@@ -2,7 +2,7 @@
 //! sample in `docs/` all come from this list: a new key is one entry here, and one line where
 //! `madang serve` applies it.
 
-use super::kind::{Check, Kind, anything, history_rule, origin, proxy, subprotocol};
+use super::kind::{Check, Kind, anything, cookie_name, history_rule, origin, proxy, subprotocol};
 
 /// One key.
 pub(crate) struct Key {
@@ -147,6 +147,8 @@ pub(crate) const KEYS: &[Key] = &[
     // -- socketio
     Key::new("socketio.client", "socketio-client", Kind::Text("DIR", anything as Check), "",
         "Folder with the files of the npm package socket.io-client (its dist), to be served at /socket.io/socket.io.js and beside it."),
+    Key::new("socketio.cookie", "socketio-cookie", Kind::Text("NAME", cookie_name as Check), "",
+        "Name of a cookie with the session's name that answers to polling set, for balancers that go by one."),
     Key::new("socketio.v2", "no-socketio-v2", Kind::Off, "true",
         "Turn away socket.io-client 1 and 2, which speak Engine.IO 3."),
     Key::new("socketio.ping_interval", "socketio-ping-interval", Kind::Seconds(1), "25",

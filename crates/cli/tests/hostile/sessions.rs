@@ -34,7 +34,7 @@ fn answered(server: SocketAddr, method: &str, target: &str, body: &str) -> Strin
 /// The name of a new session.
 fn session(server: SocketAddr) -> String {
     let open = answered(server, "GET", &format!("{SIO}polling"), "");
-    let after = open.split("\"sid\":\"").nth(1).expect("an open packet");
+    let after = open.split("\"sid\":\"").nth(1).unwrap();
     after.split('"').next().unwrap().to_owned()
 }
 
@@ -42,7 +42,7 @@ fn session(server: SocketAddr) -> String {
 fn abandon(server: SocketAddr, way: usize) {
     let sid = session(server);
     let poll = format!("{SIO}polling&sid={sid}");
-    if way % 2 == 0 {
+    if way.is_multiple_of(2) {
         answered(server, "POST", &poll, "40");
     }
     match way % 5 {
@@ -64,11 +64,11 @@ fn abandon(server: SocketAddr, way: usize) {
     }
 }
 
-/// At 200 a second for a minute where there is time for that, and for four seconds otherwise.
+/// At 200 a second for a minute, or for as long as is asked for.
 #[test]
 fn sessions_that_are_left_behind_leave_nothing_behind() {
     let seconds: u64 =
-        std::env::var("ABANDON_SECONDS").ok().map_or(4, |seconds| seconds.parse().unwrap());
+        std::env::var("ABANDON_SECONDS").ok().map_or(60, |seconds| seconds.parse().unwrap());
     let yard = Yard::start(&[
         "--socketio-ping-interval",
         "1",
@@ -140,7 +140,7 @@ fn packets_that_promise_more_than_they_may_end_their_connection() {
     for packet in packets.into_iter().cycle().take(200) {
         let mut peer = connected(yard.address);
         peer.send(&frame(0x81, packet.as_bytes()));
-        assert_eq!(peer.code(), Some(1002), "{:.60}", packet);
+        assert_eq!(peer.code(), Some(1002), "{packet:.60}");
     }
     // Attachments that come one by one, each as large as a message may be.
     let mut peer = connected(yard.address);
@@ -165,7 +165,7 @@ fn a_million_joins_of_one_client_cost_nobody_anything() {
         let reader = scope.spawn(move || {
             let (mut answers, mut refused) = (0, 0);
             while answers < 1_000_000 {
-                let (_, answer) = reader.frame().expect("an answer");
+                let (_, answer) = reader.frame().unwrap();
                 answers += usize::from(answer.starts_with(b"43"));
                 refused += usize::from(answer.ends_with(b"}]"));
             }

@@ -9,6 +9,7 @@ mod publish;
 mod refused;
 mod serve;
 mod shell;
+mod socketio;
 mod stop;
 mod tail;
 mod tls;

@@ -62,6 +62,8 @@ impl Flags {
     pub(super) const GONE: u16 = 1 << 14;
     /// Its connection waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
+    /// It is a link of a session, which ends it as it ends itself.
+    pub(super) const LINK: u16 = 1 << 15;
 
     #[inline]
     pub(super) fn has(self, flag: u16) -> bool {

@@ -26,7 +26,7 @@ use super::mail::{ClientId, Mail, Pass, WorkerHandle};
 
 /// Names a session among all of a server: its mount, and its own name there.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Box<[u8]>);
+pub(crate) struct Key(Arc<[u8]>);
 
 impl Key {
     pub(crate) fn new(mount: u8, name: &str) -> Self {

@@ -222,6 +222,10 @@ impl WorkerHandle {
         }
         self.0.waiting.fetch_add(mail.weight(), Ordering::Relaxed);
         let was_empty = self.0.mailbox.push(mail);
+        if self.0.ended.load(Ordering::Relaxed) {
+            // It ended meanwhile. Whoever waits for an answer hears that there will be none.
+            return self.ended();
+        }
         if was_empty
             && TURN.get() != self.0.index
             && let Some(wake) = self.0.wake.get()

@@ -1,5 +1,7 @@
 //! What a worker does with sessions that are reached over [links](super::links).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use http::Response;
 use madang_proto::{Input, Kind, Link, Session, session::Farewell};
@@ -22,8 +24,15 @@ impl Worker {
         let Exchange { key, request, create, ticket, reply } = exchange;
         let slot = match (self.named(&key), create) {
             (Some(slot), _) => slot,
+            // Of a client that is gone already, nobody would ever come back.
+            (None, Some(_)) if reply.is_closed() => return,
             (None, Some(create)) if self.leaving.is_none() => {
-                let session = create.reception.open(key.name(), &request);
+                // It is code of whoever serves the protocol, and the worker is everybody's.
+                let begun = AssertUnwindSafe(|| create.reception.open(key.name(), &request));
+                let Ok(session) = catch_unwind(begun) else {
+                    tracing::error!("a session panicked as it began; its client hears 500");
+                    return;
+                };
                 let id = self.clients.reserve(self.seconds());
                 let slot = id.slot as usize;
                 let newcomer = Newcomer {
@@ -71,6 +80,7 @@ impl Worker {
             let link = (!links.is_full()).then(|| links.add(End::Client(client)))?;
             Some((self.clients.id(slot), link))
         });
+        self.clients.hot[client.slot as usize].flags.set(Flags::LINK);
         if let Some((to, link)) = found {
             return Box::new(Relay { worker, to, link });
         }
@@ -160,19 +170,12 @@ impl Worker {
         let to = self.clients.id(slot);
         let Some(links) = cold.links.as_deref_mut() else { return };
         let Some(End::Request { reply, .. }) = links.take(link) else { return };
-        let (near, far) = match stream::pair() {
-            Ok(pair) => pair,
-            Err(error) => {
-                tracing::warn!(%error, "no sockets for a stream");
-                self.handle.post(Mail::Link(to, link, Word::Gone(Farewell::Cut)));
-                return;
-            }
-        };
         let id = self.clients.reserve(self.seconds());
         links.put(link, End::Client(id));
         let at = id.slot as usize;
         let flags = &mut self.clients.hot[at].flags;
         flags.set(Flags::STREAM);
+        flags.set(Flags::LINK);
         self.sessions += 1;
         let carrier = Carrier::new(CarrierKind::Stream(Framing::Bare), &self.config.limits);
         let worker = self.handle.clone();
@@ -190,13 +193,22 @@ impl Worker {
             joins: super::client::Joins::default(),
             due: None,
         }));
-        if let Err(error) = self.poller.add(&far, id.token(), Interest::READ) {
-            tracing::warn!(%error, "a socket cannot be watched");
-            return self.cut(at);
+        let watched = stream::pair().and_then(|(near, far)| {
+            self.poller.add(&far, id.token(), Interest::READ)?;
+            Ok((near, far))
+        });
+        match watched {
+            Ok((near, far)) => {
+                self.clients.hot[at].socket = Some(far);
+                // Should nobody wait for it any more, the other end closes, and with it this one.
+                drop(reply.send(Reply::Stream(response, near)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no sockets for a stream");
+                // The session hears that the link has gone.
+                self.cut(at);
+            }
         }
-        self.clients.hot[at].socket = Some(far);
-        // Should nobody wait for it any more, the other end closes, and with it this one.
-        drop(reply.send(Reply::Stream(response, near)));
     }
 
     /// A link becomes the carrier: its connection, its socket and what waits for it move to the
@@ -261,9 +273,9 @@ impl Worker {
     /// A session is over, and so are its name and its links.
     pub(super) fn forget_links(&mut self, slot: usize, cold: &mut Cold) {
         let Some(links) = cold.links.take() else { return };
-        let id = self.clients.id(slot);
         let Links { key, open, .. } = *links;
-        if self.names.get(&key) == Some(&id) {
+        // Its place may be empty already, and of the next generation; nobody else has it this turn.
+        if self.names.get(&key).is_some_and(|id| id.slot as usize == slot) {
             self.names.remove(&key);
         }
         for (_, end) in open {

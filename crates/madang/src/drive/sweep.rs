@@ -6,7 +6,11 @@ use std::net::SocketAddr;
 use madang_proto::session::Farewell;
 use madang_ws::CloseCode;
 
-use super::{client::Flags, worker::Worker};
+use super::{
+    carrier::Carrier,
+    client::{Cold, Flags},
+    worker::Worker,
+};
 use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
@@ -89,7 +93,7 @@ impl Worker {
     /// A deadline of the connection, or of the goodbye, may have come.
     fn check_times(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        if cold.give_up > 0 && self.seconds() >= cold.give_up {
+        if cold.give_up > 0 && self.seconds() >= cold.give_up && !self.is_taking(slot, &cold) {
             self.put_back(slot, cold);
             self.cut(slot);
             return;
@@ -111,6 +115,16 @@ impl Worker {
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
         self.feed_held(slot);
+    }
+
+    /// Whether a client still takes what a body said before its end. Of a WebSocket, the peer's own
+    /// goodbye tells that it has had everything; of a body that is cut nobody would know what is
+    /// missing.
+    fn is_taking(&self, slot: usize, cold: &Cold) -> bool {
+        let since = self.clients.hot[slot].outbox.stalled_since();
+        matches!(cold.carrier, Carrier::Stream(_))
+            && since
+                .is_some_and(|since| self.now.duration_since(since) < self.config.outbox.max_stall)
     }
 
     /// Ends a client that does not read what it is sent.
@@ -141,6 +155,10 @@ impl Worker {
     }
 
     pub(super) fn send_away(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.has(Flags::LINK) {
+            // Its session may have something to say on it, and closes it behind that.
+            return;
+        }
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         self.begin_close(slot, &mut cold, CloseCode::GOING_AWAY.as_u16(), GOING_AWAY);
         self.transmit(slot, &mut cold);

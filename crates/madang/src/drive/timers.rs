@@ -39,11 +39,21 @@ impl Timers {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    fn take_due(&mut self, now: Instant) -> Option<ClientId> {
+    /// Notes that a client is to be told at a time, unless it will be before; `due` is when it will.
+    fn note(&mut self, due: &mut Option<Instant>, at: Instant, client: ClientId) {
+        if due.is_none_or(|due| at < due) {
+            *due = Some(at);
+            self.heap.push(Reverse((at, client.token())));
+        }
+    }
+
+    /// A time that has come, and of whom. Only the one that the client has noted as its `due` is
+    /// meant: others were overtaken by an earlier one, and end here.
+    fn take_due(&mut self, now: Instant) -> Option<(Instant, ClientId)> {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse((_, token))| ClientId::of(token))
+        self.heap.pop().map(|Reverse((at, token))| (at, ClientId::of(token)))
     }
 
     /// Whether the earliest time has come; if not, the task is woken when it has.
@@ -75,11 +85,8 @@ impl Worker {
         if cold.carrier.poll_timeout().is_some() {
             self.clients.hot[slot].flags.set(Flags::TIMED);
         }
-        if let Some(at) = cold.session.as_deref().and_then(Session::poll_timeout)
-            && cold.due.is_none_or(|due| at < due)
-        {
-            cold.due = Some(at);
-            self.timers.heap.push(Reverse((at, self.clients.id(slot).token())));
+        if let Some(at) = cold.session.as_deref().and_then(Session::poll_timeout) {
+            self.timers.note(&mut cold.due, at, self.clients.id(slot));
         }
     }
 
@@ -100,11 +107,17 @@ impl Worker {
         }
         self.handle.begin_turn();
         self.now = Instant::now();
-        while let Some(id) = self.timers.take_due(self.now) {
+        // Each once: a session that wishes to be told of a time that has come already waits for the
+        // next ring.
+        for _ in 0..self.timers.heap.len() {
+            let Some((at, id)) = self.timers.take_due(self.now) else { break };
             let Some(slot) = self.clients.find(id) else { continue };
-            let Some(mut cold) = self.clients.cold[slot].take() else { continue };
-            // An entry that was overtaken by an earlier one does no harm.
+            let Some(cold) = &mut self.clients.cold[slot] else { continue };
+            if cold.due != Some(at) {
+                continue;
+            }
             cold.due = None;
+            let Some(mut cold) = self.clients.cold[slot].take() else { continue };
             let due = cold.session.as_deref().and_then(Session::poll_timeout);
             if due.is_some_and(|due| self.now >= due) && self.is_unread(slot) {
                 let at = self.now + UNREAD;
@@ -120,10 +133,43 @@ impl Worker {
         }
         self.flush_dirty();
         self.clients.free_places();
-        self.timers.poll_due(cx);
+        if self.timers.poll_due(cx) {
+            cx.waker().wake_by_ref();
+        }
         // Mail that this made for its own worker waits for the next turn.
         if self.handle.end_turn() || !self.hungry.is_empty() {
             self.poller.wake().wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client whose time was moved earlier again and again leaves nothing behind for that.
+    #[test]
+    fn a_time_that_was_overtaken_ends_when_it_comes() {
+        let mut timers = Timers::default();
+        let client = ClientId { slot: 1, generation: 1 };
+        let begun = Instant::now();
+        let second = |count| begun + Duration::from_secs(count);
+        let mut due = None;
+        for now in 0..1000 {
+            // The time of a heartbeat, and before it, now and then, that of something shorter.
+            timers.note(&mut due, second(now + 25), client);
+            if now % 10 == 0 {
+                timers.note(&mut due, second(now + 5), client);
+            }
+            while let Some((at, of)) = timers.take_due(second(now)) {
+                assert_eq!(of, client);
+                if due == Some(at) {
+                    due = None;
+                    timers.note(&mut due, second(now + 25), client);
+                }
+            }
+            let entries = timers.heap.len();
+            assert!((1..10).contains(&entries), "{entries} entries after {now} seconds");
         }
     }
 }

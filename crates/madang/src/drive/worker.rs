@@ -257,11 +257,14 @@ impl Worker {
     fn serve_ready(&mut self) -> io::Result<bool> {
         // Those that the last turn did not come to go first: asked anew, the poller would begin with
         // the same sockets as then, and two that never run dry would be the only ones served.
-        if self.served == self.ready.len() {
+        let is_asked = self.served == self.ready.len();
+        if is_asked {
             self.served = 0;
             self.poller.take(&mut self.ready)?;
         }
-        let mut more = self.poller.was_full();
+        // What came since the poller was last asked made its edge then, and makes no other; nor does
+        // what was told of a socket that has moved to another place.
+        let mut more = !is_asked || self.poller.was_full();
         let mut received = 0;
         while received < MAX_RECEIVED
             && self.heard < MAX_HEARD

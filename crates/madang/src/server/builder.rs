@@ -359,12 +359,14 @@ impl Server {
                 }
             }
         }
+        let room = Arc::new(Room::new(self.drive.outbox.max_replay));
         for (path, protocol, reception) in receptions {
             let links = Links {
                 mount: routes.next_mount(),
                 protocol: number_of(protocol),
                 reception,
                 patience: self.drive.limits.message_timeout,
+                room: Arc::clone(&room),
             };
             routes.below(&path, Door::Links(links));
         }

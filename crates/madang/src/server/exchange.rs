@@ -1,9 +1,13 @@
 //! Requests for sessions that are reached over links: to whichever worker has the session, and back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use madang_proto::{
     self as proto, Reception,
     reception::{MAX_NAME, Received},
@@ -12,8 +16,8 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::{
     forwarded::Client,
-    http::{Body, Site, Visit, refusal},
-    topics::{self, Payload, Unread, cors},
+    http::{Body, Site, Visit, plain, refusal},
+    topics::{self, Payload, Room, Unread, cors},
 };
 use crate::{
     codes::Code,
@@ -30,7 +34,13 @@ pub(super) struct Links {
     pub(super) reception: Arc<dyn Reception>,
     /// The longest time that a body may take.
     pub(super) patience: Duration,
+    /// For the answers that are on their way: a session has forgotten them, so nothing else counts
+    /// what clients do not read.
+    pub(super) room: Arc<Room>,
 }
+
+/// Answers of no more bytes always have room.
+const LITTLE: usize = 4 * 1024;
 
 /// What a request is answered with that needs no session, or cannot have one.
 type Answered = Box<Response<Body>>;
@@ -50,7 +60,7 @@ impl Links {
             }
             Place::New => {
                 let key = self.invent(site, worker)?;
-                let session = self.reception.open(key.name(), request);
+                let session = guarded(|| self.reception.open(key.name(), request))?;
                 Ok((Start::Named(key, session), worker.clone()))
             }
         }
@@ -62,7 +72,7 @@ impl Links {
     }
 
     fn place(&self, request: &proto::Request) -> Result<Place, Answered> {
-        match self.reception.receive(request) {
+        match guarded(|| self.reception.receive(request))? {
             Received::Answer(response) => Err(Box::new(finish(response.map(Body::from)))),
             Received::New => Ok(Place::New),
             // Nobody has such a name, and none is kept.
@@ -95,12 +105,21 @@ impl Links {
         let create = may_begin.then(|| self.create(visit, client)).transpose()?;
         let home = visit.site.home(&key).ok_or_else(gone)?;
         match home.exchange(key, request, create).await {
-            Some(Reply::Whole(response)) => Ok(finish(response.map(Body::from))),
+            Some(Reply::Whole(response)) => self.whole(response),
             Some(Reply::Stream(response, near)) => stream(visit, client, version, response, near),
             Some(Reply::Unknown(request)) => Ok(self.unknown(&request)),
             Some(Reply::Crowded) => Err(Box::new(refusal(Code::M501))),
-            None => Err(gone()),
+            None if *visit.stop.borrow() => Err(gone()),
+            None => Err(broken()),
         }
+    }
+
+    fn whole(&self, response: Response<Bytes>) -> Result<Response<Body>, Answered> {
+        let (parts, bytes) = response.into_parts();
+        let bytes = if bytes.len() <= LITTLE { Some(bytes) } else { self.room.hold(bytes) };
+        // What was said is lost to this client, who has to begin anew.
+        let bytes = bytes.ok_or_else(|| Box::new(refusal(Code::M512)))?;
+        Ok(finish(Response::from_parts(parts, Body::from(bytes))))
     }
 
     /// A session counts as a connection of its client, whether it has one at the moment or not.
@@ -125,6 +144,21 @@ enum Place {
 #[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
 fn gone() -> Answered {
     Box::new(refusal(Code::M504))
+}
+
+#[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
+fn broken() -> Answered {
+    let text = "The session failed, which the server's log tells more of.\n";
+    Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, text.into()))
+}
+
+/// Runs what belongs to whoever serves the protocol, maybe on a worker's own thread: a panic is this
+/// request's, and nobody else's.
+fn guarded<T>(what: impl FnOnce() -> T) -> Result<T, Answered> {
+    catch_unwind(AssertUnwindSafe(what)).map_err(|_| {
+        tracing::error!("a reception panicked; its client hears 500");
+        broken()
+    })
 }
 
 /// Answers a request of plain HTTP.

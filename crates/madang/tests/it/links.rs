@@ -28,8 +28,8 @@ use crate::{
 };
 
 /// Engine.IO and SockJS with sessions that echo.
-static ENGINE: Protocol = links("engineio");
-static SOCKJS: Protocol = links("sockjs");
+pub(super) static ENGINE: Protocol = links("engineio");
+pub(super) static SOCKJS: Protocol = links("sockjs");
 
 const fn links(name: &'static str) -> Protocol {
     Protocol {
@@ -55,7 +55,7 @@ fn settings() -> engineio::Settings {
     }
 }
 
-struct Repeat;
+pub(super) struct Repeat;
 
 impl Session for Repeat {
     fn handle(&mut self, input: Input<'_>, _: Instant, out: &mut Out) {

@@ -158,8 +158,12 @@ impl Engine<'_> {
         }
     }
 
-    /// Sends a message of text that `write` appends to the buffer it is given.
+    /// Sends a message of text that `write` appends to the buffer it is given. After the end nothing
+    /// is sent any more: it would wait for a client who may never come for it.
     pub fn send_text(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.core.ended.is_some() {
+            return;
+        }
         match &mut self.core.transport {
             Transport::WebSocket => self.out.send_with(crate::Kind::Text, |bytes| {
                 bytes.push(b'0' + Kind::Message.number());
@@ -175,6 +179,9 @@ impl Engine<'_> {
 
     /// Sends a message of bytes.
     pub fn send_binary(&mut self, bytes: &[u8]) {
+        if self.core.ended.is_some() {
+            return;
+        }
         match &mut self.core.transport {
             Transport::WebSocket => self.core.send_packet(&Packet::binary(bytes), self.out),
             Transport::Polling(polling) => polling.queue(Kind::Message, true, bytes.to_vec()),

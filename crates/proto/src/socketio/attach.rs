@@ -74,7 +74,7 @@ pub struct Assembler {
     limits: Limits,
     /// Bytes of a packet and its attachments.
     max_bytes: usize,
-    waiting: Option<Waiting>,
+    waiting: Option<Box<Waiting>>,
 }
 
 #[derive(Debug)]
@@ -140,7 +140,8 @@ impl Assembler {
             return Ok(Some(packet));
         }
         let attachments = SmallVec::with_capacity(due);
-        self.waiting = Some(Waiting { head: text.into(), due, bytes: text.len(), attachments });
+        let waiting = Waiting { head: text.into(), due, bytes: text.len(), attachments };
+        self.waiting = Some(Box::new(waiting));
         Ok(None)
     }
 
@@ -156,7 +157,7 @@ impl Assembler {
             self.waiting = Some(waiting);
             return Ok(None);
         }
-        let Waiting { head, attachments, .. } = waiting;
+        let Waiting { head, attachments, .. } = *waiting;
         Ok(Some(Assembled { version: self.version, limits: self.limits, head, attachments }))
     }
 }

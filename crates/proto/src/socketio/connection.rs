@@ -56,10 +56,15 @@ impl Ids {
 
 impl<A: Application> Connection<A> {
     /// One that begins with this request.
-    pub(super) fn new(app: Arc<A>, ids: Arc<Ids>, settings: Settings, request: &Request) -> Self {
+    pub(super) fn new(
+        app: Arc<A>,
+        ids: Arc<Ids>,
+        settings: &Arc<Settings>,
+        request: &Request,
+    ) -> Self {
         let is_bridged = app.is_bridged();
         Self {
-            shared: Shared::new(settings, Handshake::of(request), is_bridged),
+            shared: Shared::new(Arc::clone(settings), Handshake::of(request), is_bridged),
             assembler: Assembler::new(Version::V5, settings.limits, settings.max_bytes),
             app,
             ids,
@@ -160,6 +165,9 @@ impl<A: Application> Connection<A> {
                 _ => self.ids.next(),
             };
             let mut state = State::new(namespace, id);
+            if self.sockets.len() == 1 {
+                self.shared.note_topics(&self.sockets[0].0);
+            }
             let (shared, engine) = (&mut self.shared, &mut *engine);
             let admitted =
                 self.app.connect(&mut Socket { state: &mut state, shared, engine }, auth);
@@ -167,6 +175,8 @@ impl<A: Application> Connection<A> {
         };
         match admitted {
             Ok((state, data)) => {
+                // Most connections have one.
+                self.sockets.reserve_exact(1);
                 self.sockets.push((state, data));
                 self.welcome(self.sockets.len() - 1, engine);
             }
@@ -217,6 +227,9 @@ impl<A: Application> Connection<A> {
         let wishes = &mut self.shared.wishes;
         let Some(at) = wishes.iter().position(|wish| wish.token == token) else { return };
         let Wish { socket, room, then, .. } = wishes.swap_remove(at);
+        if wishes.is_empty() {
+            *wishes = Vec::new();
+        }
         let Some(at) = self.sockets.iter().position(|(state, _)| state.id == socket) else {
             return;
         };
@@ -313,7 +326,7 @@ fn refuse(namespace: &str, refused: &Refused, engine: &mut Engine<'_>) {
 impl<A: Application> Upper for Connection<A> {
     fn opened(&mut self, engine: &mut Engine<'_>) {
         let version = Version::from(engine.revision());
-        let settings = self.shared.settings;
+        let settings = &self.shared.settings;
         self.assembler = Assembler::new(version, settings.limits, settings.max_bytes);
         if engine.revision() == Revision::V3 {
             // Clients of version 2 do not ask for the main namespace.

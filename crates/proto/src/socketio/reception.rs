@@ -41,9 +41,9 @@ impl Reception {
 
     /// One for an application.
     pub fn with<A: Application>(engine: engineio::Settings, settings: Settings, app: A) -> Self {
-        let (app, ids) = (Arc::new(app), Arc::new(Ids::default()));
+        let (app, ids, settings) = (Arc::new(app), Arc::new(Ids::default()), Arc::new(settings));
         let make = move |request: &Request| {
-            Connection::new(Arc::clone(&app), Arc::clone(&ids), settings, request)
+            Connection::new(Arc::clone(&app), Arc::clone(&ids), &settings, request)
         };
         Self { engine: Box::new(engineio::Reception::new(engine, make)), files: Vec::new() }
     }

@@ -26,7 +26,7 @@ pub(super) struct State {
     pub(super) id: Box<str>,
     pub(super) rooms: SmallVec<[Box<str>; 2]>,
     next_question: u64,
-    pub(super) questions: SmallVec<[Question; 1]>,
+    pub(super) questions: Vec<Question>,
     /// It has left, or is to leave.
     pub(super) is_over: bool,
     /// Joins that have to be in force before the client hears that it is in.
@@ -67,21 +67,25 @@ pub(super) struct Wish {
 /// What the sockets of a connection share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     pub(super) handshake: Arc<Handshake>,
     pub(super) is_bridged: bool,
     pub(super) wishes: Vec<Wish>,
     next_token: u32,
     /// Topics that several sockets of the connection are in, each in its own namespace.
     pub(super) twice: Vec<Topic>,
-    /// Rooms of all its sockets, as topics.
-    pub(super) topics: Vec<Topic>,
+    /// Rooms of all its sockets, as topics; `None` while there has only been one.
+    topics: Option<Vec<Topic>>,
     /// The connection is to be closed.
     pub(super) is_closing: bool,
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, handshake: Arc<Handshake>, is_bridged: bool) -> Self {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        handshake: Arc<Handshake>,
+        is_bridged: bool,
+    ) -> Self {
         Self {
             settings,
             handshake,
@@ -89,8 +93,18 @@ impl Shared {
             wishes: Vec::new(),
             next_token: 0,
             twice: Vec::new(),
-            topics: Vec::new(),
+            topics: None,
             is_closing: false,
+        }
+    }
+
+    /// There is about to be a second socket: from now on it matters who is in which topic.
+    pub(super) fn note_topics(&mut self, first: &State) {
+        if self.topics.is_none() {
+            let rooms = first.rooms.iter();
+            let topics = rooms
+                .filter_map(|room| render::topic(&first.namespace, room, self.is_bridged).ok());
+            self.topics = Some(topics.collect());
         }
     }
 
@@ -110,7 +124,7 @@ impl State {
             id: id.into(),
             rooms: SmallVec::new(),
             next_question: 0,
-            questions: SmallVec::new(),
+            questions: Vec::new(),
             is_over: false,
             joining: 0,
             is_in: false,
@@ -245,7 +259,8 @@ impl Socket<'_, '_> {
         let topic = self.topic(room)?;
         let was_in = self.state.rooms.iter().any(|held| &**held == room);
         let form = render::form(self.engine.revision(), &self.state.namespace);
-        let is_shared = self.shared.topics.contains(&topic) && !was_in;
+        let is_in = |topics: &Vec<Topic>| topics.contains(&topic);
+        let is_shared = self.shared.topics.as_ref().is_some_and(is_in) && !was_in;
         if is_shared {
             // Another socket of the connection is in the same topic: each is told of its own.
             self.shared.twice.push(topic.clone());
@@ -253,7 +268,9 @@ impl Socket<'_, '_> {
         let form = form.filter(|_| !self.shared.twice.contains(&topic)).unwrap_or(Form::EACH);
         if !was_in {
             self.state.rooms.push(room.into());
-            self.shared.topics.push(topic.clone());
+            if let Some(topics) = &mut self.shared.topics {
+                topics.push(topic.clone());
+            }
         }
         if !self.state.is_in {
             self.state.joining += 1;
@@ -269,12 +286,15 @@ impl Socket<'_, '_> {
         let Some(at) = self.state.rooms.iter().position(|held| &**held == room) else { return };
         self.state.rooms.swap_remove(at);
         let Ok(topic) = self.topic(room) else { return };
-        let topics = &mut self.shared.topics;
-        if let Some(at) = topics.iter().position(|held| *held == topic) {
-            topics.swap_remove(at);
+        let mut is_left = true;
+        if let Some(topics) = &mut self.shared.topics {
+            if let Some(at) = topics.iter().position(|held| *held == topic) {
+                topics.swap_remove(at);
+            }
+            // Another socket of the connection may be there still.
+            is_left = !topics.contains(&topic);
         }
-        // Another socket of the connection may be there still.
-        if !topics.contains(&topic) {
+        if is_left {
             self.shared.twice.retain(|held| *held != topic);
             self.engine.out().intents.push(Intent::Unsubscribe(topic));
         }

@@ -14,6 +14,8 @@ use crate::{Input, Intent, Kind, Link, Out, Request};
 const SCRIPT: &str = "application/javascript; charset=UTF-8";
 /// Some browsers hand nothing of a body to the page before so much of it has come.
 const PRELUDE: usize = 2048;
+/// What a message in the queue counts beside its bytes.
+const OVERHEAD: usize = 64;
 
 pub(super) struct Session {
     settings: Arc<Settings>,
@@ -71,7 +73,7 @@ impl Session {
                     let Some(said) = said.filter(|_| self.is_open()) else { continue };
                     let mut message = String::with_capacity(said.len() + 2);
                     escape(said, &mut message);
-                    self.bytes += message.len();
+                    self.bytes += message.len() + OVERHEAD;
                     self.queue.push_back(message);
                 }
                 Intent::Close { code, reason } => self.close(code, &reason),

@@ -36,7 +36,7 @@ pub(super) async fn answer(
     visit: Visit,
 ) {
     let protocol = request.extensions().get::<Protocol>().cloned();
-    let reply = Reply {
+    let mut reply = Reply {
         is_head: request.method() == Method::HEAD,
         wants_problem: wants_problem(request.headers()),
         stall: visit.site.http.stall_timeout,
@@ -46,12 +46,14 @@ pub(super) async fn answer(
     let request = if protocol.is_some() {
         request
     } else if let Some((links, rest)) = rest {
-        let response = exchange::answer(&visit, &links, rest, request).await;
+        let answer = exchange::answer(&visit, &links, rest, request);
+        let Some(response) = reply.unless_reset(answer).await else { return };
         return reply.send(response).await;
     } else {
-        match topics::answer(&visit, request).await {
-            Ok(response) => return reply.send(response).await,
-            Err(request) => request,
+        match reply.unless_reset(topics::answer(&visit, request)).await {
+            None => return,
+            Some(Ok(response)) => return reply.send(response).await,
+            Some(Err(request)) => request,
         }
     };
     let (parts, from) = request.into_parts();
@@ -159,6 +161,16 @@ struct Reply {
 }
 
 impl Reply {
+    /// What an answer comes to, or nothing when the client does not wait for it: it has reset the
+    /// stream, or its connection has ended.
+    async fn unless_reset<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            _ = poll_fn(|cx| self.respond.poll_reset(cx)) => None,
+        }
+    }
+
     /// Sends an answer, or a refusal in the form that is asked for.
     async fn send(self, response: Response<Body>) {
         let response = if self.wants_problem { as_problem(response) } else { response };
