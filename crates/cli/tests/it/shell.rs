@@ -4,17 +4,15 @@ use std::process::Command;
 
 use super::run;
 
-const COMMANDS: [&str; 9] = [
-    "serve",
-    "publish",
-    "tail",
-    "connect",
-    "check-config",
-    "explain",
-    "completions",
-    "man",
-    "help",
-];
+/// The names of all commands, as `madang --help` lists them.
+fn commands() -> Vec<String> {
+    let help = output(&["--help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let name = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+    let names: Vec<_> = list.lines().map(name).filter(|name| name != "help").collect();
+    assert!(names.contains(&"serve".to_owned()) && names.contains(&"man".to_owned()), "{help}");
+    names
+}
 
 fn output(arguments: &[&str]) -> String {
     let output = run(arguments);
@@ -26,8 +24,9 @@ fn output(arguments: &[&str]) -> String {
 fn completions_know_every_command_and_flag() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = output(&["completions", shell]);
-        for word in COMMANDS.iter().chain(&["binary-to", "history-bytes"]) {
-            assert!(text.contains(word), "{shell} does not know {word}");
+        let flags = ["binary-to", "history-bytes"].map(str::to_owned);
+        for word in commands().iter().chain(&flags) {
+            assert!(text.contains(word.as_str()), "{shell} does not know {word}");
         }
         // Values are known to some shells only.
         assert!(text.contains("socketio") || matches!(shell, "elvish" | "powershell"), "{shell}");
@@ -38,18 +37,15 @@ fn completions_know_every_command_and_flag() {
 #[test]
 fn the_readme_names_every_flag_of_every_command() {
     let readme = include_str!("../../../../README.md");
-    for command in COMMANDS {
-        if command == "help" {
-            continue;
-        }
-        let help = output(&[command, "--help"]);
+    for command in commands() {
+        let help = output(&[&command, "--help"]);
         let flags = help.lines().filter_map(|line| {
             let line = line.trim_start();
             let line = line.split_once(", ").map_or(line, |(_, long)| long);
-            line.starts_with("--").then(|| line.split([' ', '=']).next().unwrap())
+            line.starts_with("--").then(|| line.split([' ', '=', '[']).next().unwrap())
         });
         for flag in flags.filter(|flag| !matches!(*flag, "--help" | "--version")) {
-            let known = [format!("`{flag}`"), format!("`{flag} ")];
+            let known = [format!("`{flag}`"), format!("`{flag} "), format!("`{flag}[")];
             assert!(known.iter().any(|text| readme.contains(text)), "no {flag} of {command}");
         }
     }
@@ -72,8 +68,8 @@ fn bash_completes_with_them() {
 fn there_is_a_page_for_each_command() {
     let page = output(&["man"]);
     assert!(page.contains(".TH madang 1") && page.contains(r"madang\-connect(1)"), "{page}");
-    for command in &COMMANDS[..8] {
-        let page = output(&["man", command]);
+    for command in commands() {
+        let page = output(&["man", &command]);
         assert!(page.contains(&format!(".TH madang-{command} 1")), "{page}");
     }
     let page = output(&["man", "connect"]);
