@@ -13,7 +13,7 @@ export const JSON_TEXT = '{ "n": 1.50,\n  "한": [null, true, "a\\nb", {}] }';
 export const BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 export const ID = /^[0-9A-Za-z]+-[0-9]+$/;
 
-const BODIES = [
+export const BODIES = [
   { kind: 'text', type: 'text/plain; charset=utf-8', body: TEXT },
   { kind: 'JSON', type: 'application/json', body: JSON_TEXT, value: JSON.parse(JSON_TEXT) },
   { kind: 'binary', type: 'application/octet-stream', body: BYTES },

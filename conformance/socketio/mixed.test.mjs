@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { eventSource, webSocket } from '../doors/clients.mjs';
 import { Server } from '../doors/server.mjs';
-import { BYTES, DOORS, ID, JSON_TEXT, TEXT, WAYS, Yard, fresh } from '../doors/table.mjs';
-import { CLIENTS, connected } from './clients.mjs';
+import { BODIES, BYTES, DOORS, ID, JSON_TEXT, TEXT, WAYS, Yard, fresh } from '../doors/table.mjs';
+import { CLIENTS, OTHER, beside, connected } from './clients.mjs';
 
 let server;
 let yard;
@@ -116,6 +116,78 @@ test('a JSON array by POST is one argument', async (t) => {
   await yard.posted(place, { headers: ['Content-Type: application/json'], body: '["one", 2]' });
   assert.deepEqual(await socket.next(), ['message', ['one', 2]]);
 });
+
+/** A client in a room of a namespace, beside the main one, and the topic that this is. */
+async function inNamespace(t, client) {
+  const room = fresh().topic;
+  const place = { topic: `ns/${room}`, segment: encodeURIComponent(`ns/${room}`) };
+  const main = await connected(t, server.base, client, { query: { topic: fresh().topic } });
+  const inside = await beside(t, main, '/ns');
+  assert.equal(await inside.ask('join', room), 'ok');
+  return { place, main, inside, room };
+}
+
+for (const client of CLIENTS) {
+  describe(client.client, () => {
+    test('a room of a namespace hears what is published to its topic, and is heard there', async (t) => {
+      const { place, inside, room } = await inNamespace(t, client);
+      const peer = await webSocket(t, yard.socketUrl(place));
+      for (const { type, body, value } of BODIES) {
+        await yard.posted(place, { headers: [`Content-Type: ${type}`], body });
+        assert.deepEqual(await inside.next(), ['message', value ?? body]);
+        assert.deepEqual(await peer.next(), body);
+      }
+      await inside.ask('publish', room, 'message', BYTES, 'and', NESTED);
+      assert.deepEqual(await inside.next(), ['message', BYTES, 'and', NESTED]);
+      assert.deepEqual(JSON.parse(await peer.next()), [base64, 'and', PLAIN_NESTED]);
+    });
+
+    test('one connection may be in a topic by two namespaces', async (t) => {
+      const { place, main, inside, room } = await inNamespace(t, client);
+      assert.equal(await main.ask('join', place.topic), 'ok');
+      await yard.posted(place, { body: 'to both' });
+      for (const one of [main, inside]) assert.deepEqual(await one.next(), ['message', 'to both']);
+      await main.ask('publish', place.topic, 'message', BYTES, 2);
+      for (const one of [main, inside]) assert.deepEqual(await one.next(), ['message', BYTES, 2]);
+      assert.equal(await inside.ask('leave', room), 'ok');
+      await yard.posted(place, { body: 'to one' });
+      assert.deepEqual(await main.next(), ['message', 'to one']);
+      assert.equal(await inside.ask('join', room), 'ok');
+      await yard.posted(place, { body: 'to both again' });
+      for (const one of [main, inside]) assert.deepEqual(await one.next(), ['message', 'to both again']);
+    });
+
+    test('?since= brings first what was published before', async (t) => {
+      const place = fresh();
+      for (const { type, body } of BODIES) await yard.posted(place, { headers: [`Content-Type: ${type}`], body });
+      const told = await connected(t, server.base, OTHER, { query: { topic: place.topic } });
+      const id = await told.ask('message', 'one', BYTES);
+      await told.ask('message', NESTED);
+      const wanted = [...BODIES.map(({ value, body }) => [value ?? body]), ['one', BYTES], [NESTED]];
+      const all = await connected(t, server.base, client, { query: { topic: place.topic, since: 'earliest' } });
+      const rest = await connected(t, server.base, client, { query: { topic: place.topic, since: id } });
+      for (const args of wanted) assert.deepEqual(await all.next(), ['message', ...args]);
+      assert.deepEqual(await rest.next(), ['message', NESTED]);
+      told.emit('message', 'live');
+      for (const one of [all, rest]) assert.deepEqual(await one.next(), ['message', 'live']);
+    });
+
+    test('a publication whose event has a name that clients keep for themselves does no harm', async (t) => {
+      const place = fresh();
+      const socket = await connected(t, server.base, client, { query: { topic: place.topic } });
+      for (const event of ['connect', 'disconnect', 'error', 'connect_error', 'disconnecting', 'newListener']) {
+        await yard.posted(place, { query: `?event=${event}`, body: event });
+        assert.equal(socket.socket.connected, true, event);
+      }
+      await yard.posted(place, { body: 'the end' });
+      const came = [];
+      do came.push(await socket.next());
+      while (came.at(-1)[1] !== 'the end');
+      assert.equal(socket.socket.connected, true);
+      assert.deepEqual(came[0], ['message', 'connect']);
+    });
+  });
+}
 
 test('a room of clients of all versions, WebSocket, EventSource, long poll and POST sees one order', async (t) => {
   const place = fresh();
