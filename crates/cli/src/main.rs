@@ -3,15 +3,22 @@
 mod client;
 mod cmd;
 mod config;
+mod connect;
 mod log;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// A real-time messaging server: one yard with every door.
 #[derive(Debug, Parser)]
-#[command(name = "madang", version, arg_required_else_help = true)]
+#[command(
+    name = "madang",
+    version,
+    long_version = version::LONG.as_str(),
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -25,19 +32,37 @@ enum Command {
     Publish(Box<cmd::publish::Publish>),
     /// Print what is published on a server that runs, as it comes.
     Tail(Box<cmd::tail::Tail>),
+    /// Talk to a WebSocket by hand, or from a script.
+    Connect(Box<connect::Connect>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
     /// Say what a code such as M204 means, and what to do.
     Explain(cmd::explain::Explain),
+    /// Print completions for a shell.
+    Completions(cmd::shell::Completions),
+    /// Print a page for man.
+    Man(cmd::shell::ManPage),
 }
 
 fn main() -> ExitCode {
-    let ended = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Its exit codes are of its own (`madang connect --help`).
+        Err(error) if error.use_stderr() && is_connect() => {
+            drop(error.print());
+            return connect::Exit::Usage.code();
+        }
+        Err(error) => error.exit(),
+    };
+    let ended = match arguments.command {
         Command::Serve(serve) => cmd::serve::run(*serve),
         Command::Publish(publish) => cmd::publish::run(*publish),
         Command::Tail(tail) => cmd::tail::run(*tail),
+        Command::Connect(connect) => return connect::run(*connect),
         Command::CheckConfig(arguments) => cmd::config::run(arguments),
         Command::Explain(arguments) => cmd::explain::run(&arguments),
+        Command::Completions(shell) => cmd::shell::completions(&shell, Arguments::command()),
+        Command::Man(page) => cmd::shell::man(&page, Arguments::command()),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,4 +71,8 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+fn is_connect() -> bool {
+    std::env::args_os().nth(1).is_some_and(|name| name == "connect")
 }

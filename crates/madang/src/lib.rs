@@ -59,6 +59,14 @@ pub use server::{
 };
 pub use websocket::{Message, WebSocket, connect};
 
+/// The features that this crate was built with.
+pub const FEATURES: &[&str] = &[
+    #[cfg(feature = "axum")]
+    "axum",
+    #[cfg(feature = "tls")]
+    "tls",
+];
+
 /// The guides, whose programs are tested as the examples here are.
 #[cfg(doctest)]
 mod guides {

@@ -20,6 +20,7 @@ pub(crate) use connection::{Connection, told};
 pub(crate) use lines::{Lines, MAX_LINE};
 pub(crate) use refusal::{Refusal, body};
 pub(crate) use text::{Keep, escaped};
+pub(crate) use tls::trusting;
 use url::Base;
 
 use crate::cmd::Failure;
@@ -168,7 +169,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// Reads `Name: value`.
-fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let example = "write it like 'Authorization: Bearer KEY'";
     let (name, value) = text.split_once(':').ok_or(example)?;
     let name: HeaderName =

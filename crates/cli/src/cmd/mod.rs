@@ -7,6 +7,7 @@ mod message;
 mod pages;
 pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod shell;
 mod socketio;
 pub(crate) mod tail;
 
