@@ -353,13 +353,9 @@ impl Server {
         }
         let room = Arc::new(Room::new(self.drive.outbox.max_replay));
         for (path, protocol, reception) in receptions {
-            let links = Links {
-                mount: routes.next_mount(),
-                protocol: number_of(protocol),
-                reception,
-                patience: self.drive.limits.message_timeout,
-                room: Arc::clone(&room),
-            };
+            let (mount, protocol) = (routes.next_mount(), number_of(protocol));
+            let (patience, room) = (self.drive.limits.message_timeout, Arc::clone(&room));
+            let links = Links { mount, protocol, reception, patience, room };
             routes.below(&path, Door::Links(links));
         }
         for (path, handled) in self.routes {

@@ -558,7 +558,7 @@ async fn tls_and_streams_of_http_2_move_with_the_link() {
             }
             for text in ["3probe", "4one", &long, "4two"] {
                 let heard = soon(socket.recv()).await.unwrap().unwrap();
-                assert!(heard.as_bytes() == text.as_bytes(), "{:.20}", text);
+                assert!(heard.as_bytes() == text.as_bytes(), "{text:.20}");
             }
         }
         let gone = count.clone();
@@ -577,7 +577,7 @@ async fn tls_and_streams_of_http_2_move_with_the_link() {
                 stream.text(text).await;
             }
             for text in ["3probe", "4one", &long, "4two"] {
-                assert!(stream.next_text().await == text, "{:.20}", text);
+                assert!(stream.next_text().await == text, "{text:.20}");
             }
             if round % 2 == 0 {
                 stream.to.send_reset(h2::Reason::CANCEL);
