@@ -10,6 +10,7 @@ mod openapi;
 mod process;
 mod project;
 mod soak;
+mod socketio;
 mod steps;
 mod test;
 mod tools;

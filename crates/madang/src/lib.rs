@@ -75,5 +75,7 @@ mod guides {
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::server::proxy_protocol::fuzz_proxy;
+    pub use madang_proto::engineio::fuzzing::fuzz_engineio;
+    pub use madang_proto::socketio::fuzzing::fuzz_socketio;
     pub use madang_proto::topics::fuzzing::fuzz_topics;
 }

@@ -14,6 +14,7 @@ pub mod publication;
 pub mod raw;
 pub mod reception;
 pub mod session;
+pub mod socketio;
 pub mod sockjs;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -29,4 +30,4 @@ pub use topic::{Cursor, Topic};
 
 /// Every protocol, in the order in which mounts are tried. Routing, help and metrics derive from it.
 pub static PROTOCOLS: &[&Protocol] =
-    &[&raw::PROTOCOL, &topics::sse::PROTOCOL, &topics::stream::PROTOCOL];
+    &[&raw::PROTOCOL, &topics::sse::PROTOCOL, &topics::stream::PROTOCOL, &socketio::PROTOCOL];

@@ -30,7 +30,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 use bytes::Bytes;
 use http::Response;
 
-use crate::{Body, Cursor, Position, Presence, Publication, Request, Topic};
+use crate::{Body, Cursor, Position, Presence, Publication, Request, Topic, publication::Exact};
 
 /// A protocol's state for one client.
 pub trait Session: Send {
@@ -61,6 +61,9 @@ pub enum Input<'a> {
     /// A publication of a topic that was joined with [`Form::EACH`], or any while the session has no
     /// carrier.
     Delivery(&'a Publication),
+    /// The body of a request is on its way, which [`Input::Request`] will bring on this link. It is not
+    /// said of one that is there at once.
+    Announced(Link),
     /// A request that is to be answered, at once or later, with [`Intent::Respond`] or
     /// [`Intent::Stream`].
     Request(Link, &'a Request),
@@ -254,6 +257,28 @@ pub struct Publish {
     pub body: Body,
     /// Who publishes.
     pub publisher: Option<Arc<str>>,
+    /// What doors of the same kind get in place of the payload.
+    pub exact: Option<Arc<Exact>>,
+    /// Not for this session itself.
+    pub not_me: bool,
+    /// Nor for members of these topics.
+    pub not_in: Box<[Topic]>,
+}
+
+impl Publish {
+    /// A payload for a topic, and nothing else.
+    pub fn new(topic: Topic, body: Body) -> Self {
+        Self {
+            token: None,
+            topic,
+            event: None,
+            body,
+            publisher: None,
+            exact: None,
+            not_me: false,
+            not_in: Box::default(),
+        }
+    }
 }
 
 /// Where a session leaves what it wants done. The driver owns one and clears it after each call.

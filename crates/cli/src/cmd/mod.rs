@@ -7,6 +7,7 @@ mod message;
 mod pages;
 pub(crate) mod publish;
 pub(crate) mod serve;
+mod socketio;
 pub(crate) mod tail;
 
 use std::{io::Write as _, process::ExitCode};

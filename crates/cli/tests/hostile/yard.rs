@@ -93,6 +93,11 @@ impl Yard {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// What the process has in memory now, in KiB.
+    pub(crate) fn resident(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }

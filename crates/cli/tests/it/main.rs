@@ -7,6 +7,7 @@ mod peer;
 mod publish;
 mod refused;
 mod serve;
+mod socketio;
 mod stop;
 mod tail;
 mod tls;

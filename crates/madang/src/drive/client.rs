@@ -104,8 +104,30 @@ pub(super) struct Cold {
     pub(super) held: Option<Box<Held>>,
     /// Of a session that has a name.
     pub(super) links: Option<Box<Links>>,
+    /// How fast it joins topics.
+    pub(super) joins: Joins,
     /// When the worker looks at the session's time next.
     pub(super) due: Option<Instant>,
+}
+
+/// What a client has used of the joins that it may make: a bucket that leaks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Joins {
+    used: u32,
+    /// When the bucket was last looked at, in seconds of the worker's clock.
+    at: u32,
+}
+
+impl Joins {
+    /// Takes one of `burst`, of which `rate` come back each second; 0 is no limit.
+    pub(super) fn take(&mut self, seconds: u32, burst: u32, rate: u32) -> bool {
+        let leaked = seconds.saturating_sub(self.at).saturating_mul(rate);
+        self.used = self.used.saturating_sub(leaked);
+        self.at = seconds;
+        let has_room = rate == 0 || self.used < burst;
+        self.used += u32::from(has_room);
+        has_room
+    }
 }
 
 /// Bytes that a session has yet to read. They are rare, so their place in every client is one
@@ -202,4 +224,4 @@ impl Clients {
 }
 
 // Idle memory is these two, the session, and its place in the hub.
-const _: () = assert!(size_of::<Cold>() <= 296 && size_of::<Hot>() <= 48);
+const _: () = assert!(size_of::<Cold>() <= 304 && size_of::<Hot>() <= 48);

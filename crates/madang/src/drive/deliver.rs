@@ -6,19 +6,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use madang_proto::{Form, Input, Kind, Rendered};
+use madang_proto::{Form, Input, Kind, Rendered, publication::Except};
 use madang_ws::{deflate, frame};
 use smallvec::SmallVec;
 
 use super::{
     carrier::{self, Framing},
-    client::Flags,
+    client::{Cold, Flags},
     intents::ws_kind,
     mail::{Mail, Protocols},
     outbox::{Part, Run},
     worker::Worker,
 };
-use crate::hub::{self, FormKey, Published, Told};
+use crate::hub::{self, FormKey, Member, Published, Told};
 
 /// Mail of so many bytes leaves before more is looked at, so that what piles up for a client is
 /// seen, and bounded, by its outbox. An empty message counts too.
@@ -46,9 +46,12 @@ impl Worker {
             bytes += item.weight();
             match item {
                 Mail::Hub(hub::Mail::Published(published)) => {
-                    let is_next = run
-                        .first()
-                        .is_none_or(|first: &Arc<Published>| first.key() == published.key());
+                    // What is not for all leaves alone.
+                    let is_next = run.first().is_none_or(|first: &Arc<Published>| {
+                        first.key() == published.key()
+                            && first.publication().except.is_none()
+                            && published.publication().except.is_none()
+                    });
                     if !is_next {
                         self.deliver(&mut run);
                     }
@@ -93,6 +96,7 @@ impl Worker {
                 }
             }
             Mail::Exchange(exchange) => self.exchange(*exchange),
+            Mail::Announce(key, ticket, reply) => self.announce(&key, ticket, reply),
             Mail::HangUp(key, ticket) => self.hang_up(&key, ticket),
             Mail::Link(id, link, word) => {
                 if let Some(slot) = self.clients.find(id) {
@@ -111,6 +115,7 @@ impl Worker {
             publications.clear();
             return;
         };
+        let except = publications.first().and_then(|p| p.publication().except.clone());
         let mut runs = Runs::new(&self.renderer, publications);
         let mut slow = SmallVec::<[u32; 8]>::new();
         let mut each = SmallVec::<[(u32, u64); 8]>::new();
@@ -121,6 +126,11 @@ impl Worker {
             }
             let Some(hot) = self.clients.hot.get_mut(member.slot as usize) else { continue };
             if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
+                continue;
+            }
+            if let Some(except) = &except
+                && is_out(except, &self.clients.cold, member)
+            {
                 continue;
             }
             let form = FormKey(member.form);
@@ -368,6 +378,15 @@ fn attach(attachments: &[Bytes], out: &mut Vec<u8>) {
 fn plain(form: FormKey) -> FormKey {
     let (.., bits) = parts_of(form);
     if Framing::of_bits(bits).is_some() { form } else { FormKey(form.0 & !0xff) }
+}
+
+/// Whether a publication is not for a member.
+fn is_out(except: &Except, clients: &[Option<Box<Cold>>], member: &Member) -> bool {
+    let Some(cold) = clients.get(member.slot as usize).and_then(|cold| cold.as_deref()) else {
+        return false;
+    };
+    except.session == Some(cold.id)
+        || cold.subscriptions.iter().any(|held| except.topics.contains(&held.topic))
 }
 
 /// Whether the session itself makes something of each publication: it wishes so, or has no carrier

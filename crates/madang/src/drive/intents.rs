@@ -9,6 +9,7 @@ use std::{
 
 use madang_proto::{
     Cursor, Form, Input, Intent, Out, Position, Session, Token, Topic,
+    publication::Except,
     session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
 };
 use madang_ws::CloseCode;
@@ -90,6 +91,7 @@ impl Worker {
             pass,
             held: None,
             links,
+            joins: super::client::Joins::default(),
             due: None,
         });
         self.tell(slot, &mut cold, Input::Opened);
@@ -190,7 +192,7 @@ impl Worker {
                         let bytes = out.bytes.get(range).unwrap_or_default();
                         self.send(slot, cold, kind, bytes);
                     }
-                    Intent::Publish(wish) => self.publish(*wish, &mut queue),
+                    Intent::Publish(wish) => self.publish(cold.id, *wish, &mut queue),
                     Intent::Subscribe(wish) => self.subscribe(slot, cold, &wish, &mut queue),
                     Intent::Unsubscribe(topic) => self.unsubscribe(cold, &topic, Farewell::Clean),
                     Intent::Close { code, reason } => self.begin_close(slot, cold, code, &reason),
@@ -274,9 +276,11 @@ impl Worker {
         }
     }
 
-    fn publish(&mut self, wish: Publish, queue: &mut VecDeque<Next>) {
-        let Publish { token, topic, event, body, publisher } = wish;
-        let draft = Draft { event, publisher, ..Draft::new(body) };
+    fn publish(&mut self, session: u64, wish: Publish, queue: &mut VecDeque<Next>) {
+        let Publish { token, topic, event, body, publisher, exact, not_me, not_in } = wish;
+        let except = (not_me || !not_in.is_empty())
+            .then(|| Arc::new(Except { session: not_me.then_some(session), topics: not_in }));
+        let draft = Draft { event, publisher, exact, except, ..Draft::new(body) };
         let result = self.hub.publish(&topic, draft);
         if let Some(token) = token {
             let result = result.map(Outcome::Published).map_err(refusal);
@@ -318,6 +322,11 @@ impl Worker {
         if again.is_none() && cold.subscriptions.len() >= self.config.max_subscriptions {
             let most = self.config.max_subscriptions;
             return Err(Refusal { reason: format!("a client can be in {most} topics at most") });
+        }
+        let burst = u32::try_from(self.config.max_subscriptions).unwrap_or(u32::MAX);
+        if !cold.joins.take(self.seconds(), burst, self.config.max_join_rate) {
+            tracing::debug!(code = Code::M513.counted(), session = cold.id, "joins too fast");
+            return Err(Refusal { reason: Code::M513.reason(Code::M513.what()) });
         }
         let door = self.renderer.door(cold.form_base);
         let join = Join {

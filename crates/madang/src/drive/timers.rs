@@ -23,7 +23,9 @@ use super::{
 };
 
 /// Times of so many milliseconds ring together.
-const GRAIN: Duration = Duration::from_millis(10);
+const GRAIN: Duration = Duration::from_millis(2);
+/// When a client is looked at again that has said something which is not read yet.
+const UNREAD: Duration = Duration::from_millis(20);
 
 /// The times of a worker's sessions.
 #[derive(Default)]
@@ -88,6 +90,16 @@ impl Worker {
         }
     }
 
+    /// What a client sent in time and we did not read is not late: its answer to a heartbeat may stand
+    /// behind megabytes.
+    fn is_unread(&self, slot: usize) -> bool {
+        let hot = &self.clients.hot[slot];
+        let is_left = [Flags::CHOKED, Flags::PAUSED, Flags::HUNGRY].into_iter();
+        let waits = |socket| rustix::io::ioctl_fionread(socket).is_ok_and(|count| count > 0);
+        is_left.into_iter().any(|flag| hot.flags.has(flag))
+            || hot.socket.as_ref().is_some_and(waits)
+    }
+
     /// Tells sessions whose time has come.
     pub(super) fn ring(&mut self, cx: &mut Context<'_>) {
         if !self.timers.poll_due(cx) {
@@ -107,7 +119,11 @@ impl Worker {
             cold.due = None;
             let Some(mut cold) = self.clients.cold[slot].take() else { continue };
             let due = cold.session.as_deref().and_then(Session::poll_timeout);
-            if due.is_some_and(|due| self.now >= due) {
+            if due.is_some_and(|due| self.now >= due) && self.is_unread(slot) {
+                let at = self.now + UNREAD;
+                cold.due = Some(at);
+                self.timers.heap.push(Reverse((at, id.token())));
+            } else if due.is_some_and(|due| self.now >= due) {
                 self.tell(slot, &mut cold, Input::Timeout);
             } else {
                 self.note_times(slot, &mut cold);

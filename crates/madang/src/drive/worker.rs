@@ -41,6 +41,8 @@ pub(crate) struct DriveConfig {
     pub(crate) silence: Duration,
     /// Topics that one client may be in.
     pub(crate) max_subscriptions: usize,
+    /// Topics that it may join in a second, once it has joined so many; 0 is no limit.
+    pub(crate) max_join_rate: u32,
 }
 
 impl Default for DriveConfig {
@@ -53,6 +55,7 @@ impl Default for DriveConfig {
             ping_timeout: Duration::from_secs(20),
             silence: Duration::from_secs(5),
             max_subscriptions: 1_000,
+            max_join_rate: 100,
         }
     }
 }

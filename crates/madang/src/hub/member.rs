@@ -104,6 +104,10 @@ impl Members {
         });
         room.newest = room.newest.max(member.seen);
         room.watchers += usize::from(member.watch);
+        // Many rooms have one member, and no second.
+        if room.members.capacity() == 0 {
+            room.members.reserve_exact(1);
+        }
         room.members.push(member);
         room.members.len() - 1
     }

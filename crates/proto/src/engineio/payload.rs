@@ -85,7 +85,8 @@ impl Payload {
         self.bytes.len() + separator + self.format.size(packet)
     }
 
-    /// Appends a packet.
+    /// Appends a packet. In revision 4, text has no U+001E, as in JSON, where it is escaped; the
+    /// protocol has no other way to send it by polling.
     pub fn push(&mut self, packet: &Packet) {
         let out = &mut self.bytes;
         match self.format {

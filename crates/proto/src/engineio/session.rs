@@ -1,6 +1,9 @@
 //! A session: its transports, its heartbeat, its end.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::HeaderValue;
 use serde::Serialize;
@@ -75,6 +78,9 @@ impl Reason {
     }
 }
 
+/// A ping that is late takes at most so much of the time for its answer.
+const LATE: Duration = Duration::from_millis(20);
+
 /// One client.
 #[derive(Debug)]
 pub(super) struct Session<U> {
@@ -129,6 +135,11 @@ impl Engine<'_> {
     /// The client's revision of Engine.IO.
     pub fn revision(&self) -> Revision {
         self.core.revision
+    }
+
+    /// The name of the session: whoever knows it can speak for the client.
+    pub fn session_name(&self) -> &str {
+        &self.core.name
     }
 
     /// The name of the transport that the client is on.
@@ -286,7 +297,7 @@ fn send_frame(packet: &Packet<'_>, revision: Revision, out: &mut Out) {
     });
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -403,7 +414,10 @@ impl<U: Upper> Session<U> {
         }
         match self.core.beat {
             Beat::Ask(at) if now >= at => {
-                self.core.beat = Beat::Due(now + self.core.settings.ping_timeout);
+                // From when it was due: the client counts from there, too.
+                self.core.beat = Beat::Due(
+                    at.max(now.checked_sub(LATE).unwrap_or(now)) + self.core.settings.ping_timeout,
+                );
                 self.core.send_packet(&Packet::bare(Kind::Ping), out);
             }
             Beat::Due(at) if now >= at => self.core.end(Reason::PingTimeout, now, out),
@@ -441,6 +455,14 @@ impl<U: Upper> crate::Session for Session<U> {
             Input::Binary(bytes) => {
                 let packet = Packet::from_binary(self.core.revision, bytes).ok();
                 self.carried(bytes.len(), packet, now, out);
+            }
+            Input::Announced(link) => {
+                if let Transport::Polling(polling) = &mut self.core.transport
+                    && !polling.announce(link)
+                {
+                    out.respond(link, Refusal::BadRequest.response());
+                    self.core.end(Reason::TransportError, now, out);
+                }
             }
             Input::Request(link, request) => self.request(link, request, now, out),
             Input::Attached(link) => match &mut self.core.transport {

@@ -12,8 +12,9 @@ use super::script::{Heard, Player};
 use crate::{
     Body, Form, Input, Intent, Kind, Link, Out, Position, Publication, Reception, Rendered,
     Request, Session, Topic,
+    publication::Except,
     reception::Received,
-    session::{Arrival, Farewell, Outcome, Subscribe},
+    session::{Arrival, Farewell, Outcome, Publish, Subscribe},
 };
 
 /// The server side of a [`Reception`] and all its clients: performs intents as the real driver does,
@@ -28,6 +29,8 @@ pub struct Pair {
     now: Instant,
     sequence: u64,
     made: u64,
+    /// What was published and is not delivered.
+    mail: VecDeque<Publication>,
 }
 
 /// A session, and how it is reached.
@@ -64,6 +67,7 @@ impl Pair {
             now: Instant::now(),
             sequence: 0,
             made: 0,
+            mail: VecDeque::new(),
         }
     }
 
@@ -74,30 +78,58 @@ impl Pair {
 
     /// Publishes to all sessions that have joined the topic.
     pub fn publish(&mut self, topic: &Topic, event: Option<&str>, body: Body) {
+        let event = event.map(Arc::from);
+        self.post(0, Publish { event, ..Publish::new(topic.clone(), body) });
+        self.deliver();
+    }
+
+    /// Takes a publication of a session, counted from 1; nobody has it before the mail is delivered.
+    fn post(&mut self, session: u64, wish: Publish) -> Position {
         self.sequence += 1;
         let id = Position { epoch: 1, seq: self.sequence };
-        let publication = Publication {
-            topic: topic.clone(),
+        let except = Except { session: wish.not_me.then_some(session), topics: wish.not_in };
+        self.mail.push_back(Publication {
+            topic: wish.topic,
             id,
-            event: event.map(Arc::from),
-            body,
+            event: wish.event,
+            body: wish.body,
             headers: None,
-            publisher: None,
+            publisher: wish.publisher,
             time: 0,
-        };
-        for at in 0..self.sessions.len() {
-            let joined = self.sessions[at].joined.iter().find(|(held, _)| held == topic);
-            let Some((_, form)) = joined else { continue };
-            match self.sessions[at].carrier.clone() {
-                Some(who) if *form != Form::EACH => {
-                    let rendered = (self.render)(*form, &publication);
-                    self.bring(&who, rendered.kind, &rendered.segments.concat());
-                    for bytes in &rendered.attachments {
-                        self.bring(&who, Kind::Binary, bytes);
-                    }
-                }
-                _ => self.tell(at, Input::Delivery(&publication)),
+            exact: wish.exact,
+            except: Some(Arc::new(except)),
+        });
+        id
+    }
+
+    fn deliver(&mut self) {
+        while let Some(publication) = self.mail.pop_front() {
+            for at in 0..self.sessions.len() {
+                self.deliver_to(at, &publication);
             }
+        }
+    }
+
+    fn deliver_to(&mut self, at: usize, publication: &Publication) {
+        let place = &self.sessions[at];
+        let Some((_, form)) = place.joined.iter().find(|(held, _)| *held == publication.topic)
+        else {
+            return;
+        };
+        let is_out = publication.except.as_deref().is_some_and(|except| {
+            except.session == Some(at as u64 + 1)
+                || place.joined.iter().any(|(held, _)| except.topics.contains(held))
+        });
+        match place.carrier.clone() {
+            _ if is_out => {}
+            Some(who) if *form != Form::EACH => {
+                let rendered = (self.render)(*form, publication);
+                self.bring(&who, rendered.kind, &rendered.segments.concat());
+                for bytes in &rendered.attachments {
+                    self.bring(&who, Kind::Binary, bytes);
+                }
+            }
+            _ => self.tell_alone(at, Input::Delivery(publication)),
         }
     }
 
@@ -148,8 +180,14 @@ impl Pair {
         }
     }
 
-    /// Hands an input to a session, and performs what it wishes until it wishes no more.
+    /// Hands an input to a session, and what it has published to whom it is for.
     fn tell(&mut self, at: usize, input: Input<'_>) {
+        self.tell_alone(at, input);
+        self.deliver();
+    }
+
+    /// Hands an input to a session, and performs what it wishes until it wishes no more.
+    fn tell_alone(&mut self, at: usize, input: Input<'_>) {
         let Some(mut session) = self.sessions[at].session.take() else { return };
         let mut out = Out::default();
         let mut queue = VecDeque::new();
@@ -208,6 +246,7 @@ impl Pair {
             Intent::Switch(link) => place.carrier = place.take(link),
             Intent::Subscribe(wish) => {
                 let Subscribe { token, topic, form, .. } = *wish;
+                place.joined.retain(|(held, _)| *held != topic);
                 place.joined.push((topic, form));
                 let position = Position { epoch: 1, seq: self.sequence };
                 let joined = Outcome::Joined { at: position, after: position, gap: false };
@@ -223,10 +262,9 @@ impl Pair {
                 }
             }
             Intent::Publish(wish) => {
-                let topic = wish.topic.clone();
-                self.publish(&topic, wish.event.as_deref(), wish.body);
-                if let Some(token) = wish.token {
-                    let at = Position { epoch: 1, seq: self.sequence };
+                let token = wish.token;
+                let at = self.post(at as u64 + 1, *wish);
+                if let Some(token) = token {
                     queue.push_back(Input::Done(token, Ok(Outcome::Published(at))));
                 }
             }
@@ -237,7 +275,7 @@ impl Pair {
     /// A session is over.
     fn end(&mut self, at: usize, farewell: Farewell) {
         self.sessions[at].closing = false;
-        self.tell(at, Input::Closed(farewell));
+        self.tell_alone(at, Input::Closed(farewell));
         let place = &mut self.sessions[at];
         place.session = None;
         if self.names.get(&place.name) == Some(&at) {
