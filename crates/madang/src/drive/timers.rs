@@ -137,7 +137,7 @@ impl Worker {
             cx.waker().wake_by_ref();
         }
         // Mail that this made for its own worker waits for the next turn.
-        if self.handle.end_turn() || !self.hungry.is_empty() {
+        if self.handle.end_turn() || !self.hungry.is_empty() || self.unread {
             self.poller.wake().wake();
         }
     }

@@ -92,6 +92,9 @@ pub(crate) struct Worker {
     /// What was taken from the mailbox and is not delivered yet.
     pub(super) mail: VecDeque<Mail>,
     pub(super) run: Vec<Arc<Published>>,
+    /// A socket is to be read that was not to be: what it has already makes no new edge, so the poller
+    /// is to be asked once more.
+    pub(super) unread: bool,
     ready: Vec<Ready>,
     /// How many of `ready` were served.
     served: usize,
@@ -154,6 +157,7 @@ impl Worker {
             out: Out::default(),
             mail: VecDeque::new(),
             run: Vec::new(),
+            unread: false,
             ready: Vec::with_capacity(Poller::MAX_EVENTS),
             served: 0,
             started: now,
@@ -250,6 +254,7 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         more |= !self.mail.is_empty() || !self.hungry.is_empty();
+        more |= std::mem::take(&mut self.unread);
         Ok(self.handle.end_turn() || more)
     }
 
