@@ -61,6 +61,9 @@ pub enum Input<'a> {
     /// A publication of a topic that was joined with [`Form::EACH`], or any while the session has no
     /// carrier.
     Delivery(&'a Publication),
+    /// The body of a request is on its way, which [`Input::Request`] will bring on this link. It is not
+    /// said of one that is there at once.
+    Announced(Link),
     /// A request that is to be answered, at once or later, with [`Intent::Respond`] or
     /// [`Intent::Stream`].
     Request(Link, &'a Request),

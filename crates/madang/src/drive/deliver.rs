@@ -96,6 +96,7 @@ impl Worker {
                 }
             }
             Mail::Exchange(exchange) => self.exchange(*exchange),
+            Mail::Announce(key, ticket, reply) => self.announce(&key, ticket, reply),
             Mail::HangUp(key, ticket) => self.hang_up(&key, ticket),
             Mail::Link(id, link, word) => {
                 if let Some(slot) = self.clients.find(id) {

@@ -94,7 +94,8 @@ pub(crate) struct Exchange {
     pub(crate) create: Option<Create>,
     /// Names the exchange to [`WorkerHandle::exchange`].
     pub(super) ticket: u64,
-    pub(super) reply: oneshot::Sender<Reply>,
+    /// None of a request that was announced.
+    pub(super) reply: Option<oneshot::Sender<Reply>>,
 }
 
 /// What a session needs to begin.
@@ -111,8 +112,8 @@ pub(crate) enum Reply {
     Whole(Response<Bytes>),
     /// The head, and where the body comes from.
     Stream(Response<()>, OwnedFd),
-    /// There is no such session.
-    Unknown(Request),
+    /// There is no such session; the request, unless it was only announced.
+    Unknown(Option<Request>),
     /// More requests of this session wait than may.
     Crowded,
 }
@@ -158,6 +159,13 @@ impl Links {
     pub(super) fn take(&mut self, link: Link) -> Option<End> {
         let at = self.open.iter().position(|(open, _)| *open == link)?;
         Some(self.open.remove(at).1)
+    }
+
+    /// The link of a request that was announced.
+    pub(super) fn ticket(&self, wanted: u64) -> Option<Link> {
+        self.open.iter().find_map(|(link, end)| {
+            matches!(end, End::Request { ticket, .. } if *ticket == wanted).then_some(*link)
+        })
     }
 
     /// The link of a request whose client has hung up.

@@ -32,6 +32,8 @@ pub(super) enum Mail {
     Forget(ClientId),
     Command(ClientId, Command),
     Exchange(Box<Exchange>),
+    /// The request of an exchange is on its way.
+    Announce(Key, u64, oneshot::Sender<Reply>),
     /// The client of an exchange has hung up.
     HangUp(Key, u64),
     Link(ClientId, Link, Word),
@@ -44,6 +46,8 @@ impl Mail {
     /// About how many bytes it holds, for as long as it waits.
     pub(super) fn weight(&self) -> usize {
         const ITEM: usize = 64;
+        /// A head, with what it takes to keep it.
+        const REQUEST: usize = 2048;
         match self {
             Self::Hub(hub::Mail::Published(published)) => {
                 let publication = published.publication();
@@ -53,7 +57,7 @@ impl Mail {
             Self::Command(_, Command::Send(_, bytes)) | Self::Link(.., Word::Said(_, bytes)) => {
                 ITEM + bytes.len()
             }
-            Self::Exchange(exchange) => ITEM + exchange.request.body.len(),
+            Self::Exchange(exchange) => REQUEST + exchange.request.body.len(),
             _ => ITEM,
         }
     }
@@ -251,14 +255,25 @@ impl WorkerHandle {
         request: Request,
         create: Option<Create>,
     ) -> Option<Reply> {
+        let (reply, mut exchange) = self.begin_exchange(&key);
+        let ticket = exchange.ticket;
+        let reply = Some(reply);
+        self.post(Mail::Exchange(Box::new(Exchange { key, request, create, ticket, reply })));
+        exchange.answer().await
+    }
+
+    /// Tells a session that a request is on its way.
+    pub(crate) fn announce(&self, key: &Key) -> Announced<'_> {
+        let (reply, exchange) = self.begin_exchange(key);
+        self.post(Mail::Announce(key.clone(), exchange.ticket, reply));
+        exchange
+    }
+
+    fn begin_exchange(&self, key: &Key) -> (oneshot::Sender<Reply>, Announced<'_>) {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
-        let mut waiting = Waiting { worker: self, key: Some(key.clone()), ticket };
-        self.post(Mail::Exchange(Box::new(Exchange { key, request, create, ticket, reply })));
-        let answer = answer.await.ok();
-        waiting.key = None;
-        answer
+        (reply, Announced { worker: self, key: Some(key.clone()), ticket, answer })
     }
 
     /// Closes all clients with 1001, those that do not answer after `grace`, and ends the worker.
@@ -268,14 +283,33 @@ impl WorkerHandle {
     }
 }
 
-/// Somebody waits for the answer to a request; dropping it hangs up.
-struct Waiting<'a> {
+/// Somebody waits for the answer to a request, or is about to bring it; dropping it hangs up.
+pub(crate) struct Announced<'a> {
     worker: &'a WorkerHandle,
+    /// `None` once it is answered.
     key: Option<Key>,
     ticket: u64,
+    answer: oneshot::Receiver<Reply>,
 }
 
-impl Drop for Waiting<'_> {
+impl Announced<'_> {
+    /// Brings the request.
+    pub(crate) fn bring(&self, request: Request) {
+        let Some(key) = self.key.clone() else { return };
+        let ticket = self.ticket;
+        let exchange = Exchange { key, request, create: None, ticket, reply: None };
+        self.worker.post(Mail::Exchange(Box::new(exchange)));
+    }
+
+    /// The answer, which may come before the request. Cancel-safe; to be asked for once.
+    pub(crate) async fn answer(&mut self) -> Option<Reply> {
+        let answer = (&mut self.answer).await.ok();
+        self.key = None;
+        answer
+    }
+}
+
+impl Drop for Announced<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.worker.post(Mail::HangUp(key, self.ticket));

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use http::Response;
-use madang_proto::{Input, Kind, Link, Session, session::Farewell};
+use madang_proto::{Input, Kind, Link, Request, Session, session::Farewell};
 use madang_ws::CloseCode;
+use tokio::sync::oneshot;
 
 use super::{
     carrier::{Carrier, CarrierKind, Framing},
@@ -22,6 +23,7 @@ impl Worker {
     /// A request has come for a session, or for one that begins with it.
     pub(super) fn exchange(&mut self, exchange: Exchange) {
         let Exchange { key, request, create, ticket, reply } = exchange;
+        let Some(reply) = reply else { return self.bring(&key, ticket, &request) };
         let slot = match (self.named(&key), create) {
             (Some(slot), _) => slot,
             // Of a client that is gone already, nobody would ever come back.
@@ -47,13 +49,39 @@ impl Worker {
             }
             // Whoever is about to leave begins nothing: the reply is dropped.
             (None, Some(_)) => return,
-            (None, None) => return drop(reply.send(Reply::Unknown(request))),
+            (None, None) => return drop(reply.send(Reply::Unknown(Some(request)))),
         };
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         match cold.links.as_deref_mut() {
             Some(links) if !links.is_full() => {
                 let link = links.add(End::Request { ticket, reply });
                 self.tell(slot, &mut cold, Input::Request(link, &request));
+                self.transmit(slot, &mut cold);
+            }
+            _ => drop(reply.send(Reply::Crowded)),
+        }
+        self.put_back(slot, cold);
+    }
+
+    /// The request of an exchange that was announced; if that is over by now, nobody asks any more.
+    fn bring(&mut self, key: &Key, ticket: u64, request: &Request) {
+        let Some(slot) = self.named(key) else { return };
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        if let Some(link) = cold.links.as_deref().and_then(|links| links.ticket(ticket)) {
+            self.tell(slot, &mut cold, Input::Request(link, request));
+            self.transmit(slot, &mut cold);
+        }
+        self.put_back(slot, cold);
+    }
+
+    /// A request for a session is on its way.
+    pub(super) fn announce(&mut self, key: &Key, ticket: u64, reply: oneshot::Sender<Reply>) {
+        let Some(slot) = self.named(key) else { return drop(reply.send(Reply::Unknown(None))) };
+        let Some(mut cold) = self.clients.cold[slot].take() else { return };
+        match cold.links.as_deref_mut() {
+            Some(links) if !links.is_full() => {
+                let link = links.add(End::Request { ticket, reply });
+                self.tell(slot, &mut cold, Input::Announced(link));
                 self.transmit(slot, &mut cold);
             }
             _ => drop(reply.send(Reply::Crowded)),

@@ -337,39 +337,7 @@ impl Server {
         let of_address = self.max_connections_per_address.unwrap_or(usize::MAX);
         let gate = Gate::new(most, descriptors.saturating_sub(SPARE_DESCRIPTORS), of_address);
         let busy = Busy::default();
-        // Its forms serve sockets of handlers too, so the raw protocol is always the first.
-        let mut protocols = vec![&raw::PROTOCOL];
-        let mut routes = Routes::default();
-        let mut number_of = |protocol: &'static Protocol| {
-            let known = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
-            let index = known.unwrap_or_else(|| {
-                protocols.push(protocol);
-                protocols.len() - 1
-            });
-            index as u8
-        };
-        let mut receptions = self.receptions;
-        for protocol in self.protocols {
-            let index = number_of(protocol);
-            for mount in protocol.mounts {
-                if let Carrier::Links(reception) = protocol.carrier {
-                    receptions.push((mount.path.to_owned(), protocol, reception()));
-                } else {
-                    routes.mount(mount, Door::Protocol(index, protocol));
-                }
-            }
-        }
-        let room = Arc::new(Room::new(self.drive.outbox.max_replay));
-        for (path, protocol, reception) in receptions {
-            let links = Links {
-                mount: routes.next_mount(),
-                protocol: number_of(protocol),
-                reception,
-                patience: self.drive.limits.message_timeout,
-                room: Arc::clone(&room),
-            };
-            routes.below(&path, Door::Links(links));
-        }
+        let (mut routes, protocols) = mount(self.protocols, self.receptions, &self.drive);
         for (path, handled) in self.routes {
             routes.exact(
                 path,
@@ -427,6 +395,47 @@ impl Server {
         }
         running.shutdown(Self::DEFAULT_DRAIN).await
     }
+}
+
+/// What answers where, and the protocols by their numbers.
+fn mount(
+    registered: Vec<&'static Protocol>,
+    mut receptions: Vec<(String, &'static Protocol, Arc<dyn Reception>)>,
+    drive: &DriveConfig,
+) -> (Routes, Vec<&'static Protocol>) {
+    // Its forms serve sockets of handlers too, so the raw protocol is always the first.
+    let mut protocols = vec![&raw::PROTOCOL];
+    let mut routes = Routes::default();
+    let mut number_of = |protocol: &'static Protocol| {
+        let known = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
+        let index = known.unwrap_or_else(|| {
+            protocols.push(protocol);
+            protocols.len() - 1
+        });
+        index as u8
+    };
+    for protocol in registered {
+        let index = number_of(protocol);
+        for mount in protocol.mounts {
+            if let Carrier::Links(reception) = protocol.carrier {
+                receptions.push((mount.path.to_owned(), protocol, reception()));
+            } else {
+                routes.mount(mount, Door::Protocol(index, protocol));
+            }
+        }
+    }
+    let room = Arc::new(Room::new(drive.outbox.max_replay));
+    for (path, protocol, reception) in receptions {
+        let links = Links {
+            mount: routes.next_mount(),
+            protocol: number_of(protocol),
+            reception,
+            patience: drive.limits.message_timeout,
+            room: Arc::clone(&room),
+        };
+        routes.below(&path, Door::Links(links));
+    }
+    (routes, protocols)
 }
 
 /// As many as the affinity mask and the control group's quota give.

@@ -1,23 +1,31 @@
 //! Requests for sessions that are reached over links: to whichever worker has the session, and back.
 
 use std::{
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri::Authority,
+};
 use madang_proto::{
     self as proto, Reception,
     reception::{MAX_NAME, Received},
 };
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{
+    net::UnixStream,
+    time::{error::Elapsed, timeout},
+};
 
 use super::{
     forwarded::Client,
     http::{Body, Site, Visit, plain, refusal},
     topics::{self, Payload, Room, Unread, cors},
+    upgrade,
 };
 use crate::{
     codes::Code,
@@ -104,13 +112,75 @@ impl Links {
         };
         let create = may_begin.then(|| self.create(visit, client)).transpose()?;
         let home = visit.site.home(&key).ok_or_else(gone)?;
-        match home.exchange(key, request, create).await {
+        let reply = home.exchange(key, request, create).await;
+        self.reply(visit, client, version, reply)
+    }
+
+    fn reply(
+        &self,
+        visit: &Visit,
+        client: &Client,
+        version: Version,
+        reply: Option<Reply>,
+    ) -> Result<Response<Body>, Answered> {
+        match reply {
             Some(Reply::Whole(response)) => self.whole(response),
             Some(Reply::Stream(response, near)) => stream(visit, client, version, response, near),
-            Some(Reply::Unknown(request)) => Ok(self.unknown(&request)),
             Some(Reply::Crowded) => Err(Box::new(refusal(Code::M501))),
+            // Only of one that was announced, and has come in the meantime.
+            Some(Reply::Unknown(request)) => Ok(match request {
+                Some(request) => self.unknown(&request),
+                None => self.unknown(&nobody()),
+            }),
             None if *visit.stop.borrow() => Err(gone()),
             None => Err(broken()),
+        }
+    }
+
+    /// A request whose body is not there yet. A session that there is hears that it is on its way: two
+    /// at a time may be against its rules.
+    async fn follow(
+        &self,
+        visit: &Visit,
+        client: &Client,
+        asked: proto::Request,
+        read: impl Future<Output = Read>,
+    ) -> Result<Response<Body>, Answered> {
+        let version = asked.head.version();
+        let Place::Known(key, false) = self.place(&asked).map_err(early)? else {
+            let asked = self.read(asked, read.await)?;
+            return self.carry_out(visit, client, asked).await;
+        };
+        let home = visit.site.home(&key).ok_or_else(gone)?;
+        let mut announced = home.announce(&key);
+        tokio::pin!(read);
+        let read = tokio::select! {
+            biased;
+            read = &mut read => read,
+            reply = announced.answer() => {
+                let answered = match reply {
+                    Some(Reply::Unknown(None)) => Ok(self.unknown(&asked)),
+                    reply => self.reply(visit, client, version, reply),
+                };
+                return answered.map(closing).map_err(early);
+            }
+        };
+        let request = self.read(asked, read)?;
+        visit.site.rest().await;
+        announced.bring(request);
+        let reply = announced.answer().await;
+        self.reply(visit, client, version, reply)
+    }
+
+    /// A request with the body that was read, or what its client hears instead.
+    fn read(&self, asked: proto::Request, read: Read) -> Result<proto::Request, Answered> {
+        match read {
+            Ok(Ok(body)) => Ok(proto::Request { body, ..asked }),
+            Ok(Err(Unread::TooLarge)) => {
+                let answer = self.reception.too_large(&asked);
+                Err(early(Box::new(finish(answer.map(Body::from)))))
+            }
+            Ok(Err(Unread::Cut)) | Err(_) => Err(early(Box::new(refusal(Code::M509)))),
         }
     }
 
@@ -175,27 +245,79 @@ pub(super) async fn answer<P: Payload>(
         Ok(allow) => allow,
         Err(refused) => return *refused,
     };
+    if let Err(refused) = check_script(visit, &client, &head) {
+        return *refused;
+    }
     if head.method() == Method::OPTIONS {
         let mut response = cors::preflight("GET, POST, OPTIONS", &head);
         allow.put_on(&mut response);
         return response;
     }
-    let read = timeout(links.patience, payload.read(links.reception.max_body())).await;
-    let of = |body| proto::Request { rest, head, body, is_websocket: false, peer: client.address };
-    let mut response = match read {
-        Ok(Ok(body)) => {
-            visit.site.rest().await;
-            let answered = links.carry_out(visit, &client, of(body)).await;
-            answered.unwrap_or_else(|answered| *answered)
-        }
-        Ok(Err(Unread::TooLarge)) => {
-            let answer = links.reception.too_large(&of(Bytes::new()));
-            closing(finish(answer.map(Body::from)))
-        }
-        Ok(Err(Unread::Cut)) | Err(_) => closing(refusal(Code::M509)),
+    let asked = proto::Request {
+        rest,
+        head,
+        body: Bytes::new(),
+        is_websocket: false,
+        peer: client.address,
     };
+    let read = timeout(links.patience, payload.read(links.reception.max_body()));
+    tokio::pin!(read);
+    // Most bodies come with their heads.
+    let at_once = poll_fn(|cx| {
+        Poll::Ready(match read.as_mut().poll(cx) {
+            Poll::Ready(read) => Some(read),
+            Poll::Pending => None,
+        })
+    });
+    let answered = match at_once.await {
+        Some(read) => match links.read(asked, read) {
+            Ok(request) => {
+                visit.site.rest().await;
+                links.carry_out(visit, &client, request).await
+            }
+            Err(answered) => Err(answered),
+        },
+        None => links.follow(visit, &client, asked, read).await,
+    };
+    let mut response = answered.unwrap_or_else(|answered| *answered);
     allow.put_on(&mut response);
     response
+}
+
+/// A body that was read, in time or not.
+type Read = Result<Result<Bytes, Unread>, Elapsed>;
+
+/// A request of which there is nothing to say, for an answer that says the same to all.
+fn nobody() -> proto::Request {
+    let (rest, head, body) = (String::new(), Request::default(), Bytes::new());
+    proto::Request { rest, head, body, is_websocket: false, peer: None }
+}
+
+/// An answer for which the rest of the request is not read.
+#[expect(clippy::unnecessary_box_returns, reason = "it is an error wherever it goes")]
+fn early(mut answered: Answered) -> Answered {
+    let close = HeaderValue::from_static("close");
+    answered.headers_mut().insert(header::CONNECTION, close);
+    answered
+}
+
+/// Whether a page may run what it asks for as a script. An answer to a poll by script is one that any
+/// page could read; its request has no `Origin`, but browsers tell that it is another site's
+/// (Fetch Metadata, §2), and mostly whose.
+fn check_script(visit: &Visit, client: &Client, head: &Request<()>) -> Result<(), Answered> {
+    let of = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok());
+    let is_foreign = matches!(of("sec-fetch-site"), Some("cross-site" | "same-site"))
+        && of("sec-fetch-mode") == Some("no-cors");
+    if !is_foreign || head.headers().contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let page = of("referer").and_then(|page| page.parse::<Uri>().ok());
+    let origin =
+        page.and_then(|page| Some(format!("{}://{}", page.scheme_str()?, page.authority()?)));
+    let origin = origin.and_then(|origin| HeaderValue::try_from(origin).ok());
+    let origin = origin.unwrap_or(const { HeaderValue::from_static("null") });
+    let host = head.uri().authority().map(Authority::as_str).or_else(|| of("host"));
+    upgrade::check_origin(&visit.site, || visit.local, client, &origin, host.unwrap_or_default())
 }
 
 /// What is left of the request is not read.

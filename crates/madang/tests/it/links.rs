@@ -403,3 +403,56 @@ impl Reader {
         }
     }
 }
+
+/// Two bodies on their way at a time.
+#[test]
+fn two_posts_at_a_time_end_the_session() {
+    for workers in [1, 2] {
+        let reception = engineio::Reception::new(engineio::Settings::default(), |_| Echo);
+        let server = Server::new().workers(workers);
+        let (address, _running) =
+            start(server.reception("/engine.io", &ENGINE, Arc::new(reception)));
+        let (calls, wires) = (HashMap::new(), HashMap::new());
+        let mut player = Sockets { address, mount: "/engine.io", calls, wires };
+        player.call("a", "GET", "?EIO=4&transport=polling", "");
+        let (_, open) = player.answer("a").unwrap();
+        let open: serde_json::Value = serde_json::from_str(&open[1..]).unwrap();
+        let sid = open["sid"].as_str().unwrap();
+        let target = format!("?EIO=4&transport=polling&sid={sid}");
+        // One body that comes in pieces is as good as another.
+        let mut slow = begin_post(&mut player, "slow", &target);
+        slow.write_all(b"lo").unwrap();
+        assert_eq!(player.answer("slow"), Some((200, "ok".into())));
+        player.call("b", "GET", &target, "");
+        assert_eq!(player.answer("b"), Some((200, "4hello".into())));
+        let _first = begin_post(&mut player, "first", &target);
+        player.call("second", "POST", &target, "4hello");
+        let bad = (400, r#"{"code":3,"message":"Bad request"}"#.to_owned());
+        assert_eq!(player.answer("second"), Some(bad));
+        player.call("c", "GET", &target, "");
+        assert_eq!(player.answer("c").map(|(status, _)| status), Some(400));
+    }
+}
+
+/// A POST of `4hello` whose last two bytes do not come. When this returns, the server has it: an
+/// interim answer says so.
+fn begin_post(player: &mut Sockets, who: &str, target: &str) -> TcpStream {
+    // A packet that says nothing.
+    player.call(who, "POST", target, "6");
+    let call = player.calls.get_mut(who).unwrap();
+    assert!(call.read(|call| call.ended), "the connection is to be used again");
+    let mut stream = call.stream.try_clone().unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n",
+        player.path(target)
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut interim = [0; 25];
+    stream.read_exact(&mut interim).unwrap();
+    assert!(interim.starts_with(b"HTTP/1.1 100"), "{interim:?}");
+    stream.write_all(b"4hel").unwrap();
+    let call = player.calls.get_mut(who).unwrap();
+    (call.status, call.length, call.ended) = (None, None, false);
+    call.body.clear();
+    stream
+}

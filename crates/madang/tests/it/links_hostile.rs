@@ -602,6 +602,28 @@ async fn secure(address: SocketAddr, config: rustls::ClientConfig, request: &str
     answer
 }
 
+/// A page of another site reads nothing by loading it as a script.
+#[test]
+fn only_listed_pages_poll_by_script() {
+    let (server, _count) = server(1, patient());
+    let (address, _running) = start(server.allowed_origin("https://listed.example"));
+    for (site, mode, page, status) in [
+        ("cross-site", "no-cors", "Referer: https://evil.example/\r\n", 403),
+        ("same-site", "no-cors", "Referer: https://evil.example/\r\n", 403),
+        ("cross-site", "no-cors", "", 403),
+        ("cross-site", "no-cors", "Referer: ://\r\n", 403),
+        ("cross-site", "no-cors", "Referer: https://listed.example/page\r\n", 200),
+        ("same-origin", "no-cors", "", 200),
+        ("none", "navigate", "", 200),
+    ] {
+        let request = format!(
+            "GET {POLLING}&j=0 HTTP/1.1\r\nHost: madang.example\r\nSec-Fetch-Site: {site}\r\n\
+             Sec-Fetch-Mode: {mode}\r\n{page}\r\n"
+        );
+        assert_eq!(ask(address, &request).status, status, "{site} {mode} {page}");
+    }
+}
+
 /// A name leads nowhere at another mount, or once its session is over.
 #[test]
 fn a_name_is_of_its_mount() {

@@ -25,6 +25,8 @@ pub(super) struct Polling {
     queue: VecDeque<Queued>,
     /// Bytes in the queue.
     bytes: usize,
+    /// A request whose body is on its way.
+    posting: Option<Link>,
     /// A WebSocket that asks to take over.
     upgrade: Option<Upgrade>,
     /// The answer to the handshake sets it.
@@ -115,6 +117,7 @@ impl Polling {
             poll: None,
             queue: VecDeque::new(),
             bytes: 0,
+            posting: None,
             upgrade: None,
             cookie,
             close_by: None,
@@ -152,6 +155,10 @@ impl Polling {
             }
             j => j.map(|j| j.into_owned().into_boxed_str()),
         };
+        if self.posting == Some(link) {
+            // It is here now, and the only one.
+            self.posting = None;
+        }
         match *request.head.method() {
             Method::GET if self.poll.is_some() => {
                 out.respond(link, Refusal::BadRequest.response());
@@ -168,6 +175,10 @@ impl Polling {
                 }
                 Asked::Done
             }
+            Method::POST if self.posting.is_some_and(|posting| posting != link) => {
+                out.respond(link, Refusal::BadRequest.response());
+                Asked::Overlap
+            }
             Method::POST => match self.posted(request, jsonp.is_some()) {
                 Some(body) => Asked::Post(Posted { revision: self.revision, body }),
                 None => Asked::Malformed,
@@ -177,6 +188,13 @@ impl Polling {
                 Asked::Done
             }
         }
+    }
+
+    /// The body of a request is on its way; false when there is one already.
+    pub(super) fn announce(&mut self, link: Link) -> bool {
+        let is_alone = self.posting.is_none();
+        self.posting.get_or_insert(link);
+        is_alone
     }
 
     fn posted(&self, request: &Request, is_jsonp: bool) -> Option<PostedBody> {
@@ -224,6 +242,9 @@ impl Polling {
     pub(super) fn forget(&mut self, link: Link) -> bool {
         if self.upgrade.as_ref().is_some_and(|upgrade| upgrade.link == link) {
             self.upgrade = None;
+        }
+        if self.posting == Some(link) {
+            self.posting = None;
         }
         let is_poll = self.poll.as_ref().is_some_and(|poll| poll.link == link);
         if is_poll {

@@ -456,6 +456,14 @@ impl<U: Upper> crate::Session for Session<U> {
                 let packet = Packet::from_binary(self.core.revision, bytes).ok();
                 self.carried(bytes.len(), packet, now, out);
             }
+            Input::Announced(link) => {
+                if let Transport::Polling(polling) = &mut self.core.transport
+                    && !polling.announce(link)
+                {
+                    out.respond(link, Refusal::BadRequest.response());
+                    self.core.end(Reason::TransportError, now, out);
+                }
+            }
             Input::Request(link, request) => self.request(link, request, now, out),
             Input::Attached(link) => match &mut self.core.transport {
                 Transport::Polling(polling) if self.core.ended.is_none() => {

@@ -126,3 +126,96 @@ fn nothing_waits_behind_the_end_for_a_client_who_may_not_come() {
     assert_eq!(pair.answer("c"), Some((200, "4news\u{1e}1".into())));
     assert_eq!(pair.sessions(), 0);
 }
+
+#[test]
+fn old_browsers_poll_by_script() {
+    play(
+        r#"
+        a → GET ?EIO=3&transport=polling&j=0
+        a ← 200 ___eio[0]("[length]:0{\"sid\":\"[sid]\",[rest]}");
+        b → POST ?EIO=3&transport=polling&sid=[sid]&j=1 d=6%3A4hello
+        b ← 200 ok
+        c → GET ?EIO=3&transport=polling&sid=[sid]&j=2
+        c ← 200 ___eio[2]("6:4hello");
+        d → GET ?EIO=3&transport=polling&sid=[sid]&j=alert(1)
+        d ← 400 {"code":3,"message":"Bad request"}
+        e → POST ?EIO=3&transport=polling&sid=[sid]&j=3 d=1%3A1
+        e ← 200 ok
+        "#,
+    );
+}
+
+#[test]
+fn revision_3_is_pinged_by_its_client() {
+    play(
+        r#"
+        w → WS ?EIO=3&transport=websocket
+        w ← 0{"sid":"[sid]",[rest]}
+        + 400ms
+        w → 2abc
+        w ← 3abc
+        w → 4text
+        w ← 4text
+        w → <04 01 02>
+        w ← <04 01 02>
+        + 499ms
+        w → 2
+        w ← 3
+        + 500ms
+        w ← close 1000
+        "#,
+    );
+}
+
+#[test]
+fn who_breaks_the_rules_is_refused_or_gone() {
+    play(
+        r#"
+        a → GET ?EIO=4&transport=nope
+        a ← 400 {"code":0,"message":"Transport unknown"}
+        b → POST ?EIO=4&transport=polling 40
+        b ← 400 {"code":2,"message":"Bad handshake method"}
+        c → GET ?EIO=4&transport=websocket
+        c ← 400 {"code":3,"message":"Bad request"}
+        d → GET ?EIO=5&transport=polling
+        d ← 400 {"code":5,"message":"Unsupported protocol version"}
+        w → WS ?EIO=4&transport=websocket&sid=nobody
+        w ← refused 400
+        e → GET /x?EIO=4&transport=polling
+        e ← 404 [text]
+        f → GET ?EIO=4&transport=polling
+        f ← 200 0{"sid":"[sid]",[rest]}
+        g → POST ?EIO=4&transport=polling&sid=[sid] 9
+        g ← 400 {"code":3,"message":"Bad request"}
+        h → GET ?EIO=4&transport=polling&sid=[sid]
+        h ← 400 {"code":1,"message":"Session ID unknown"}
+        // A client of revision 4 does not ping.
+        v → WS ?EIO=4&transport=websocket
+        v ← 0{[open]}
+        v → 2
+        v ← close 1002
+        "#,
+    );
+}
+
+#[test]
+fn who_does_not_come_for_what_is_said_to_him_is_gone() {
+    let settings = Settings { max_queue: 10_000, ..Settings::default() };
+    let mut pair = Pair::new(Arc::new(Reception::new(settings, |_| Echo)), nothing);
+    let long = "x".repeat(4_000);
+    let script = format!(
+        r#"
+        a → GET ?EIO=4&transport=polling
+        a ← 200 0{{"sid":"[sid]",[rest]}}
+        b → POST ?EIO=4&transport=polling&sid=[sid] 4{long}
+        b ← 200 ok
+        c → POST ?EIO=4&transport=polling&sid=[sid] 4{long}
+        c ← 200 ok
+        d → POST ?EIO=4&transport=polling&sid=[sid] 4{long}
+        d ← 200 ok
+        e → GET ?EIO=4&transport=polling&sid=[sid]
+        e ← 400 {{"code":1,"message":"Session ID unknown"}}
+        "#
+    );
+    Script::new(&script).play(&mut pair).unwrap_or_else(|wrong| panic!("{wrong}"));
+}

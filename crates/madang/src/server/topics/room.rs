@@ -37,8 +37,8 @@ impl Room {
     /// Takes as many bytes as these are, until the last of them is sent or given up, wherever they
     /// wait for that.
     pub(in super::super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
-        let _used = self.take(bytes.len())?;
-        Some(Bytes::from_owner(Held { bytes, _used }))
+        let used = self.take(bytes.len())?;
+        Some(Bytes::from_owner(Held { bytes, _used: used }))
     }
 }
 
