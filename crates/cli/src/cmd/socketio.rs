@@ -21,7 +21,8 @@ pub(super) fn mount(mut server: Server, settings: &Settings) -> Result<Server, F
         ping_timeout: settings.seconds("socketio.ping_timeout"),
         upgrade_timeout: settings.seconds("socketio.upgrade_timeout"),
         max_payload,
-        max_queue: settings.size("outbox.max_bytes"),
+        // Bytes grow by a third, and a few of the largest may come between two polls.
+        max_queue: settings.size("outbox.max_bytes").max(max_payload.saturating_mul(4)),
         max_queued: settings.size("outbox.max_messages"),
         allow_v3: settings.switch("socketio.v2"),
         cookie: settings.text("socketio.cookie").map(str::to_owned),

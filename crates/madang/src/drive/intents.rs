@@ -391,6 +391,15 @@ impl Worker {
 
     pub(super) fn begin_close(&mut self, slot: usize, cold: &mut Cold, code: u16, reason: &str) {
         let code = CloseCode::new(code);
+        if matches!(cold.carrier, Carrier::None(_)) && cold.carrier.is_open() {
+            // Nobody else sees why, and its client only that there is no session any more.
+            let (session, code) = (cold.id, code.as_u16());
+            if reason.starts_with(Code::M503.name()) {
+                tracing::info!(code = Code::M503.counted(), session, "{reason}: it does not poll");
+            } else {
+                tracing::debug!(session, code, reason, "a session ends");
+            }
+        }
         // A code that cannot be sent is the session's mistake; the client hears 1011.
         if cold.carrier.close(code, reason, self.now).is_err() {
             tracing::error!(

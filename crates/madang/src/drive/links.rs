@@ -29,15 +29,15 @@ use super::mail::{ClientId, Mail, Pass, WorkerHandle};
 pub(crate) struct Key(Arc<[u8]>);
 
 impl Key {
-    pub(crate) fn new(mount: u8, name: &str) -> Self {
-        let mut bytes = Vec::with_capacity(1 + name.len());
-        bytes.push(mount);
+    pub(crate) fn new(mount: u16, name: &str) -> Self {
+        let mut bytes = Vec::with_capacity(2 + name.len());
+        bytes.extend(mount.to_be_bytes());
         bytes.extend_from_slice(name.as_bytes());
         Self(bytes.into())
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.0.get(1..).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        self.0.get(2..).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
     }
 }
 
@@ -70,7 +70,7 @@ impl Homes {
     }
 
     /// A key that nobody can guess, of a session that is to live on this worker.
-    pub(crate) fn invent(&self, mount: u8, home: usize) -> Result<Key, getrandom::Error> {
+    pub(crate) fn invent(&self, mount: u16, home: usize) -> Result<Key, getrandom::Error> {
         loop {
             let mut secret = [0; SECRET + 1];
             getrandom::fill(&mut secret)?;

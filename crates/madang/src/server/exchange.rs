@@ -36,7 +36,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Links {
     /// Tells the sessions of one mount from those of another.
-    pub(super) mount: u8,
+    pub(super) mount: u16,
     /// Which protocol renders for them, as the server's list numbers them.
     pub(super) protocol: u8,
     pub(super) reception: Arc<dyn Reception>,

@@ -51,7 +51,7 @@ impl Door {
 #[derive(Default)]
 pub(super) struct Routes {
     doors: Vec<(Place, Door)>,
-    mounts: u8,
+    mounts: u16,
 }
 
 struct Place {
@@ -93,7 +93,7 @@ impl Routes {
     }
 
     /// A number for a mount whose sessions have names.
-    pub(super) fn next_mount(&mut self) -> u8 {
+    pub(super) fn next_mount(&mut self) -> u16 {
         self.mounts += 1;
         self.mounts
     }

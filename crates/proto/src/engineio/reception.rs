@@ -25,7 +25,8 @@ pub struct Settings {
     pub max_payload: usize,
     /// The most packets in one body (default 10,000).
     pub max_packets: usize,
-    /// Bytes that may wait for a client's next poll; at more the session ends (default 1 MiB).
+    /// Bytes that may wait for a client's next poll; at more the session ends (default 4 MiB: a few
+    /// messages of the largest size may come between two polls, and bytes grow by a third).
     pub max_queue: usize,
     /// Packets that may wait for it (default 16,384).
     pub max_queued: usize,
@@ -51,7 +52,7 @@ impl Default for Settings {
             upgrade_timeout: Duration::from_secs(10),
             max_payload: 1_000_000,
             max_packets: 10_000,
-            max_queue: 1024 * 1024,
+            max_queue: 4 * 1024 * 1024,
             max_queued: 16_384,
             allow_v3: true,
             websocket: true,

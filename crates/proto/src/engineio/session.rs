@@ -248,6 +248,8 @@ impl Core {
                 out.close(1000, "");
             }
         } else if polling.is_over(&self.settings) {
+            // First, so that this is why.
+            out.close(1008, "M503 slow consumer");
             self.end(Reason::TransportError, now, out);
         }
     }
