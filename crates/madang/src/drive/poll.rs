@@ -4,6 +4,7 @@
 //! What another system needs (kqueue) goes behind the same few functions.
 
 use std::{
+    cell::Cell,
     io,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
@@ -53,6 +54,8 @@ pub(super) struct Poller {
     epoll: AsyncFd<OwnedFd>,
     events: Vec<epoll::Event>,
     wake: Wake,
+    /// Somebody waits for something else since the last [`Poller::take`].
+    changed: Cell<bool>,
 }
 
 /// The token of the wake-up; no socket has it.
@@ -74,6 +77,7 @@ impl Poller {
             epoll: register(inner)?,
             events: Vec::with_capacity(Self::MAX_EVENTS),
             wake: Wake(Arc::new(fd)),
+            changed: Cell::new(false),
         })
     }
 
@@ -86,6 +90,9 @@ impl Poller {
         Ok(epoll::add(self.epoll.get_ref(), socket, data, interest.flags())?)
     }
 
+    /// Waits for something else. If that is there already, it may make no edge: epoll still lists a
+    /// socket whose event was taken, until it is asked again, and what is listed is not told anew. So
+    /// the poller is to be asked once more, see [`Poller::has_changed`].
     pub(super) fn modify(
         &self,
         socket: impl AsFd,
@@ -93,6 +100,7 @@ impl Poller {
         interest: Interest,
     ) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
+        self.changed.set(true);
         Ok(epoll::modify(self.epoll.get_ref(), socket, data, interest.flags())?)
     }
 
@@ -118,6 +126,7 @@ impl Poller {
     pub(super) fn take(&mut self, into: &mut Vec<Ready>) -> io::Result<()> {
         const NOW: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         into.clear();
+        self.changed.set(false);
         self.events.clear();
         let spare = rustix::buffer::spare_capacity(&mut self.events);
         match epoll::wait(self.epoll.get_ref(), spare, Some(&NOW)) {
@@ -139,6 +148,11 @@ impl Poller {
             }
         }
         Ok(())
+    }
+
+    /// A socket was told to wait for something else since the last [`Poller::take`].
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.get()
     }
 
     /// The last [`Poller::take`] filled its list: there may be more.

@@ -73,12 +73,7 @@ impl Worker {
         if self.leaving.as_ref().is_some_and(|drain| self.now >= drain.until) {
             (0..self.clients.hot.len()).for_each(|slot| self.cut(slot));
         }
-        self.flush_dirty();
-        self.clients.free_places();
-        // Mail that the sweep made for its own worker waits for the next turn.
-        if self.handle.end_turn() || !self.hungry.is_empty() || self.unread {
-            self.poller.wake().wake();
-        }
+        self.end_aside();
     }
 
     fn ping(&mut self, slot: usize) {

@@ -131,14 +131,9 @@ impl Worker {
             self.transmit(slot, &mut cold);
             self.put_back(slot, cold);
         }
-        self.flush_dirty();
-        self.clients.free_places();
+        self.end_aside();
         if self.timers.poll_due(cx) {
             cx.waker().wake_by_ref();
-        }
-        // Mail that this made for its own worker waits for the next turn.
-        if self.handle.end_turn() || !self.hungry.is_empty() || self.unread {
-            self.poller.wake().wake();
         }
     }
 }

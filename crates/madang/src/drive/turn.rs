@@ -374,7 +374,6 @@ impl Worker {
         }
         let token = self.clients.id(slot).token();
         let interest = self.interest(slot);
-        self.unread |= interest.read;
         if let Some(socket) = &self.clients.hot[slot].socket
             && let Err(error) = self.poller.modify(socket, token, interest)
         {

@@ -92,9 +92,6 @@ pub(crate) struct Worker {
     /// What was taken from the mailbox and is not delivered yet.
     pub(super) mail: VecDeque<Mail>,
     pub(super) run: Vec<Arc<Published>>,
-    /// A socket is to be read that was not to be: what it has already makes no new edge, so the poller
-    /// is to be asked once more.
-    pub(super) unread: bool,
     ready: Vec<Ready>,
     /// How many of `ready` were served.
     served: usize,
@@ -157,7 +154,6 @@ impl Worker {
             out: Out::default(),
             mail: VecDeque::new(),
             run: Vec::new(),
-            unread: false,
             ready: Vec::with_capacity(Poller::MAX_EVENTS),
             served: 0,
             started: now,
@@ -254,8 +250,17 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         more |= !self.mail.is_empty() || !self.hungry.is_empty();
-        more |= std::mem::take(&mut self.unread);
+        more |= self.poller.has_changed();
         Ok(self.handle.end_turn() || more)
+    }
+
+    /// The end of what a worker does besides its turns. Whatever that has left is for the next turn.
+    pub(super) fn end_aside(&mut self) {
+        self.flush_dirty();
+        self.clients.free_places();
+        if self.handle.end_turn() || !self.hungry.is_empty() || self.poller.has_changed() {
+            self.poller.wake().wake();
+        }
     }
 
     /// Reads from the sockets that are ready, up to a turn's share; true when more waits.

@@ -1,6 +1,6 @@
 //! Clients that read too slowly, under each policy.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use madang::{
     OutboxLimits, Server, SlowConsumer,
@@ -10,7 +10,7 @@ use madang::{
 
 use super::{
     client::{Client, News},
-    start,
+    echo, start,
 };
 
 const SIZE: usize = 16 * 1024;
@@ -128,4 +128,23 @@ async fn who_reads_nothing_for_too_long_is_disconnected() {
         std::thread::yield_now();
     }
     drop(stalled);
+}
+
+/// What the socket takes again before the worker waits for that is told by no event of its own.
+#[test]
+fn a_large_echo_goes_on_when_there_is_room_again() {
+    const LARGE: usize = 4 * 1024 * 1024;
+    let limits = madang::ws::Limits { max_message: LARGE, ..madang::ws::Limits::default() };
+    let outbox = OutboxLimits { max_bytes: 2 * LARGE, ..OutboxLimits::default() };
+    let server = Server::new().workers(1).limits(limits).outbox(outbox).inline("/", echo);
+    let (address, _running) = start(server);
+    let message = vec![7; LARGE];
+    let begun = Instant::now();
+    for _ in 0..20 {
+        let mut client = Client::connect(address, "/");
+        client.binary(&message);
+        assert!(client.next() == News::Binary(message.clone()), "the echo is another");
+    }
+    // The sweep would help each of them on after a second; they take a thirtieth of that.
+    assert!(begun.elapsed() < Duration::from_secs(12), "the echoes stalled");
 }
