@@ -3,6 +3,7 @@
 mod client;
 mod cmd;
 mod config;
+mod doctor;
 mod log;
 
 use std::process::ExitCode;
@@ -27,20 +28,23 @@ enum Command {
     Tail(Box<cmd::tail::Tail>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
-    /// Say what a code such as M204 means, and what to do.
+    /// Say why a WebSocket, or another door, does not work, and what to do.
+    Doctor(Box<cmd::doctor::Doctor>),
+    /// Say what a code such as M204 or D22 means, and what to do.
     Explain(cmd::explain::Explain),
 }
 
 fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
-        Command::Serve(serve) => cmd::serve::run(*serve),
-        Command::Publish(publish) => cmd::publish::run(*publish),
-        Command::Tail(tail) => cmd::tail::run(*tail),
-        Command::CheckConfig(arguments) => cmd::config::run(arguments),
-        Command::Explain(arguments) => cmd::explain::run(&arguments),
+        Command::Serve(serve) => cmd::serve::run(*serve).map(|()| ExitCode::SUCCESS),
+        Command::Publish(publish) => cmd::publish::run(*publish).map(|()| ExitCode::SUCCESS),
+        Command::Tail(tail) => cmd::tail::run(*tail).map(|()| ExitCode::SUCCESS),
+        Command::CheckConfig(arguments) => cmd::config::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(doctor) => cmd::doctor::run(*doctor),
+        Command::Explain(arguments) => cmd::explain::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("madang: {failure}");
             failure.exit_code()

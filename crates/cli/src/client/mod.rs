@@ -4,7 +4,7 @@ mod connection;
 mod lines;
 mod refusal;
 mod text;
-mod tls;
+pub(crate) mod tls;
 mod url;
 
 use std::path::PathBuf;
@@ -168,7 +168,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// Reads `Name: value`.
-fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let example = "write it like 'Authorization: Bearer KEY'";
     let (name, value) = text.split_once(':').ok_or(example)?;
     let name: HeaderName =
