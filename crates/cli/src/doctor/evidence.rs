@@ -218,7 +218,6 @@ pub(crate) enum LookKind {
     ProxyHeader,
     NoDeflate,
     Preflight,
-    Polling,
     Reconnect,
 }
 

@@ -70,11 +70,6 @@ impl Said {
     pub(crate) fn join(self, other: Self) -> Self {
         Self { en: format!("{} {}", self.en, other.en), ko: format!("{} {}", self.ko, other.ko) }
     }
-
-    /// Changes both.
-    pub(crate) fn map(self, change: impl Fn(&str) -> String) -> Self {
-        Self { en: change(&self.en), ko: change(&self.ko) }
-    }
 }
 
 impl From<Text> for Said {

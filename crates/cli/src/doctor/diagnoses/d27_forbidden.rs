@@ -1,6 +1,7 @@
 //! 401 and 403: the page, the person, or the program.
 
 use super::prelude::*;
+use crate::doctor::proxies::{self, Proxy};
 
 pub(super) const D27: Diagnosis = Diagnosis {
     code: "D27",
@@ -84,12 +85,16 @@ fn origin(evidence: &Evidence, seen: Seen) -> Seen {
             .means(said!("The server wants an Origin header, as browsers send it.", "서버가 브라우저처럼 Origin 헤더를 요구합니다."))
             .cure(said!("Give the page's: --origin https://PAGE.", "페이지의 출처를 주십시오: --origin https://PAGE."));
     };
-    let entry = vec![
+    let mut entry = vec![
         format!("madang serve --allowed-origin {origin}"),
         format!("new Server(http, {{ cors: {{ origin: [\"{origin}\"], credentials: true }} }})   // Socket.IO"),
         format!("check_origin: [\"{origin}\"]   # Phoenix"),
         format!("config.action_cable.allowed_request_origins = [\"{origin}\"]   # Rails"),
     ];
+    // A proxy that writes another Host makes the page's own origin a stranger.
+    if let Some(proxy) = Proxy::seen(evidence) {
+        entry.extend(proxies::lines(Lines::Origin, Some(proxy)));
+    }
     seen.means(said!(
         "It is the origin: pages of {origin} are not on the server's list.",
         "출처 문제입니다. {origin}의 페이지는 서버의 목록에 없습니다."
