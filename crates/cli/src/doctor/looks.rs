@@ -7,7 +7,7 @@ use super::{
     ask::Ask,
     clock_ahead, doors,
     evidence::{Came, Evidence, Look, LookKind, Wanted},
-    has_looked, is_socket,
+    free_alpn, has_looked, is_socket,
     probe::{
         Way,
         http::{self, Asking},
@@ -80,6 +80,12 @@ async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
         let secure = Way { target: &target, secure: true, lenient: true, ..way };
         let head = Asking { method: "HEAD", ..Asking::default() };
         add(evidence, LookKind::Tls, http::ask(secure, &head).await);
+    }
+    if way.secure
+        && let Some(tls) = &mut evidence.tls
+        && tls.alpn.is_none()
+    {
+        tls.alpn_when_free = free_alpn(way).await;
     }
     let through = Way { proxy_header: true, ..way };
     add(evidence, LookKind::ProxyHeader, http::ask(through, asking).await);

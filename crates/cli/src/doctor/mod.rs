@@ -154,11 +154,8 @@ async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
     let (mut tls, stream) =
         tls::shake(tcp, way.target, way.trust, &[b"http/1.1"], ask.timeout).await;
     drop(stream);
-    if matches!(&tls.failed, Some(TlsFault::Alert(_) | TlsFault::Other(_) | TlsFault::Closed))
-        && let Some(tcp) = connect().await
-    {
-        let all: &[&[u8]] = &[b"h2", b"http/1.1"];
-        tls.alpn_when_free = tls::shake(tcp, way.target, way.trust, all, ask.timeout).await.0.alpn;
+    if matches!(&tls.failed, Some(TlsFault::Alert(_) | TlsFault::Other(_) | TlsFault::Closed)) {
+        tls.alpn_when_free = free_alpn(way).await;
     }
     let lacks = matches!(tls.trust, Some(Trust::Unknown));
     let url = tls.chain.last().and_then(|last| last.issuer_url.clone());
@@ -175,6 +172,13 @@ async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
         }
     }
     tls
+}
+
+/// What a server chooses that may also choose HTTP/2.
+async fn free_alpn(way: Way<'_>) -> Option<String> {
+    let tcp = tokio::time::timeout(way.timeout, TcpStream::connect(way.address)).await;
+    let all: &[&[u8]] = &[b"h2", b"http/1.1"];
+    tls::shake(tcp.ok()?.ok()?, way.target, way.trust, all, way.timeout).await.0.alpn
 }
 
 /// The certificate that the server's own names as its issuer's (RFC 5280 §4.2.2.1). No secret goes

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    process::Command,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -13,6 +14,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
     clock,
+    diagnoses::date,
     lang::{Said, said},
     probe,
 };
@@ -58,6 +60,7 @@ pub(crate) async fn examine(node: &Node) -> Vec<Check> {
     checks.extend(backlog());
     checks.extend(conntrack());
     checks.extend(node.certificate.as_deref().map(certificate));
+    checks.extend(clock_is_kept());
     checks
 }
 
@@ -180,6 +183,23 @@ fn conntrack() -> Option<Check> {
         said!("{used} of {most} connections in the firewall's table", "방화벽 표의 연결 {most}개 중 {used}개 사용"),
         &["sysctl -w net.netfilter.nf_conntrack_max=1048576"],
     ))
+}
+
+/// Whether somebody keeps the clock; not told where the system does not say.
+fn clock_is_kept() -> Option<Check> {
+    let asked = Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
+    let kept = match asked.ok()?.stdout.as_slice() {
+        b"yes\n" => true,
+        b"no\n" => false,
+        _ => return None,
+    };
+    let now = date(clock());
+    let text = if kept {
+        said!("clock {now}, kept by NTP", "시계 {now}, NTP로 맞춰짐")
+    } else {
+        said!("clock {now}, which nothing keeps", "시계 {now}, 맞춰 주는 것이 없음")
+    };
+    Some(check(kept, "D53", text, &["timedatectl set-ntp true"]))
 }
 
 /// Days that the certificate of the configuration has left.

@@ -60,10 +60,12 @@ impl Proxy {
 
     /// From `Server`, `Via` and the pages that proxies have of their own.
     pub(crate) fn of(answer: &Answer) -> Option<Self> {
-        let server = answer.header("server").unwrap_or_default().to_ascii_lowercase();
-        let via = answer.header("via").unwrap_or_default().to_ascii_lowercase();
-        let says = |word: &str| server.contains(word) || via.contains(word);
-        let named = [
+        let named = answer.headers.iter().filter(|(name, _)| {
+            name.eq_ignore_ascii_case("server") || name.eq_ignore_ascii_case("via")
+        });
+        let named: Vec<_> = named.map(|(_, value)| value.to_ascii_lowercase()).collect();
+        let says = |word: &str| named.iter().any(|value| value.contains(word));
+        let known = [
             ("cloudflare", Self::Cloudflare),
             ("awselb", Self::Alb),
             ("caddy", Self::Caddy),
@@ -74,7 +76,7 @@ impl Proxy {
             ("openresty", Self::Nginx),
             ("apache", Self::Apache),
         ];
-        if let Some((_, proxy)) = named.iter().find(|(word, _)| says(word)) {
+        if let Some((_, proxy)) = known.iter().find(|(word, _)| says(word)) {
             return Some(*proxy);
         }
         // HAProxy does not name itself; its pages are always the same.
@@ -156,9 +158,7 @@ fn upgrade(proxy: Proxy) -> &'static str {
 fn idle(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => "proxy_read_timeout 1h;\nproxy_send_timeout 1h;",
-        Proxy::Apache => {
-            "ProxyPass \"/ws\" \"http://127.0.0.1:8000/ws\" upgrade=websocket timeout=3600\nProxyWebsocketIdleTimeout 3600   # with mod_proxy_wstunnel"
-        }
+        Proxy::Apache => "Timeout 3600   # of the server or the virtual host: it ends tunnels as well",
         Proxy::Haproxy => "timeout tunnel 1h\ntimeout client-fin 30s",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_timeout 24h\n}",
         Proxy::Traefik => "# Traefik has no idle limit for open WebSockets: look at the balancer before it",

@@ -67,12 +67,12 @@ fn says(answer: &'static str, door: &str) -> Option<Bed> {
 }
 
 /// A stream of an event every 200 ms, let through `lump` at a time.
-fn stream(lump: usize) -> Server {
+pub(crate) fn stream(lump: usize, server: &'static str) -> Server {
     Server::new(move |mut stream, _| {
         if head(&mut stream).is_none() {
             return;
         }
-        let start = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nServer: nginx/1.24.0\r\n\r\n";
+        let start = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{server}\r\n");
         if stream.write_all(start.as_bytes()).is_err() {
             return;
         }
@@ -147,11 +147,11 @@ pub(crate) const CASES: &[Case] = &[
         says("CONNECTED\nversion:1.2\nheart-beat:0,0\n\n\0", "stomp")
     } },
     Case { name: "events in lumps", codes: &["D47"], exit: 50, make: || {
-        let server = stream(5);
+        let server = stream(5, "Server: nginx/1.24.0\r\n");
         Some(Bed::new(&[&server.url("/events").replace("ws:", "http:"), "--as", "sse", "--hold", "5s"]).keep(server))
     } },
     Case { name: "events in lumps, and one by one directly", codes: &["D47"], exit: 50, make: || {
-        let (lumps, direct) = (stream(15), stream(1));
+        let (lumps, direct) = (stream(15, "Server: nginx/1.24.0\r\n"), stream(1, ""));
         let url = lumps.url("/events").replace("ws:", "http:");
         let behind = direct.url("/events").replace("ws:", "http:");
         Some(Bed::new(&[&url, "--as", "sse", "--hold", "4s", "--direct", &behind]).keep(lumps).keep(direct))
@@ -162,6 +162,26 @@ pub(crate) const CASES: &[Case] = &[
     } },
 ];
 
+/// A node of Engine.IO that knows its own sessions and no others.
+pub(crate) fn node(name: &'static str) -> Server {
+    Server::new(move |mut stream, _| {
+        let Some(head) = head(&mut stream) else { return };
+        if head.target.contains("transport=websocket") {
+            talks(OPEN, "40{\"sid\":\"x\"}")(&mut stream, &head);
+        } else if head.target.contains(&format!("sid={name}")) {
+            let mut byte = [0];
+            drop(std::io::Read::read(&mut stream, &mut byte));
+            say(&mut stream, "200 OK", "ok");
+        } else if head.target.contains("sid=") {
+            let mut byte = [0];
+            drop(std::io::Read::read(&mut stream, &mut byte));
+            say(&mut stream, "400 Bad Request", "{\"code\":1,\"message\":\"Session ID unknown\"}");
+        } else {
+            say(&mut stream, "200 OK", &OPEN.replace("abcDEF_12", name));
+        }
+    })
+}
+
 #[test]
 fn doors() {
     check(CASES);
@@ -169,7 +189,7 @@ fn doors() {
 
 #[test]
 fn a_stream_of_single_events_is_well() {
-    let server = stream(1);
+    let server = stream(1, "");
     let told = super::bed::examine(&[server.url("/events"), "--as".into(), "sse".into()]);
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
 }

@@ -18,3 +18,4 @@ mod secrets;
 mod sockets;
 mod tls;
 mod wire;
+mod yard;

@@ -112,7 +112,7 @@ pub(crate) const CASES: &[Case] = &[
         Some(Bed::new(&[&server.url("/ws"), "--hold", "6s"]).keep(server))
     } },
     Case { name: "all are cut at one moment", codes: &["D43"], exit: 40, make: || {
-        // The moment is four seconds after the second connection: the first one is only looked at.
+        // Four seconds after the first handshake; the connection before that only shows that TCP opens.
         let moment: Arc<Mutex<Option<Instant>>> = Arc::default();
         let server = opened(Answering::default(), move |stream, at| {
             let end = {

@@ -26,7 +26,7 @@ pub(super) const D05: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let tls = evidence.tls.as_ref().is_some_and(|tls| tls.failed == Some(TlsFault::Silence));
     let silent = tls || matches!(evidence.unanswered()?, Came::Silence | Came::Half(_));
-    silent.then(|| seen(evidence))
+    (silent && !super::d47_lumps::is_held(evidence)).then(|| seen(evidence))
 }
 
 fn seen(evidence: &Evidence) -> Seen {
@@ -72,7 +72,8 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
 
 /// A PROXY header wakes it.
 pub(super) fn woken(evidence: &Evidence, seen: Seen) -> Seen {
-    if evidence.looked(LookKind::ProxyHeader).is_none() {
+    // A 400 is what any server says to a line that it does not know.
+    if evidence.looked(LookKind::ProxyHeader).is_none_or(|answer| answer.status == 400) {
         return seen;
     }
     let seen = seen.means(said!(

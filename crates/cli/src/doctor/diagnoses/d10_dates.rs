@@ -68,7 +68,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 }
 
 /// Of seconds since 1970: `2026-11-24 15:00 UTC`.
-pub(super) fn date(seconds: i64) -> String {
+pub(crate) fn date(seconds: i64) -> String {
     // Days to a date, by H. Hinnant's algorithm for the proleptic Gregorian calendar.
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = days + 719_468;

@@ -48,6 +48,16 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             "ALPN으로 http/1.1을 제안: {refused}. h2도 함께 제안: 서버가 h2를 고름"
         ));
     }
+    // Nothing was agreed on, HTTP/1.1 was hung up on, and h2 is what it takes.
+    if tls.alpn.is_none()
+        && tls.alpn_when_free.as_deref() == Some("h2")
+        && matches!(evidence.unanswered(), Some(Came::Closed | Came::Reset))
+    {
+        return h2(said!(
+            "offered http/1.1 by ALPN: nothing chosen, and the request was hung up on; offered h2 as well: the server chose h2",
+            "ALPN으로 http/1.1을 제안: 아무것도 고르지 않고 요청에 연결을 끊음. h2도 함께 제안: 서버가 h2를 고름"
+        ));
+    }
     // RFC 9113 §3.4: a server's connection begins with a SETTINGS frame.
     if let Some(Came::Bytes(bytes)) = evidence.unanswered()
         && bytes.0.get(3) == Some(&4)

@@ -51,7 +51,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 
 /// What HAProxy, Apache and balancers say with a 503.
 fn is_backend(answer: &Answer) -> bool {
-    let body = answer.lower();
+    let body = answer.lower().split_whitespace().collect::<Vec<_>>().join(" ");
     body.contains("no server is available to handle this request")
         || body.contains("unable to service your request due to maintenance downtime")
         || body.contains("no healthy upstream")

@@ -26,6 +26,17 @@ pub(super) const D47: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    if is_held(evidence) {
+        let patience = seconds(evidence.patience);
+        let wire = [
+            said!("not even the head of the answer came within {patience} s", "{patience}초 안에 응답의 헤더조차 오지 않았습니다"),
+            said!("directly it comes at once", "직접 접속하면 바로 옵니다"),
+        ];
+        return Some(Seen::new(wire)?.means(said!(
+            "The proxy holds back what the server sends at once, head and all, until a buffer is full.",
+            "서버는 바로 보내는데 프록시가 헤더까지 버퍼가 찰 때까지 붙들고 있습니다."
+        )));
+    }
     let stream = evidence.stream.as_ref()?;
     let gzip = evidence.answered()?.header("content-encoding").map(str::to_owned);
     let proxied = profile(&stream.arrivals);
@@ -46,6 +57,15 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         });
     }
     proxied.then_some(seen)
+}
+
+/// Nothing at all comes through the proxy, and directly the stream begins.
+pub(super) fn is_held(evidence: &Evidence) -> bool {
+    let silent = matches!(evidence.unanswered(), Some(Came::Silence));
+    let direct = evidence.looked(LookKind::Direct);
+    silent
+        && evidence.wanted == Wanted::Events
+        && direct.is_some_and(|answer| answer.status == 200)
 }
 
 /// Lumps with silence between them. What comes first may be what was kept, in one piece.

@@ -61,6 +61,7 @@ use super::{
     proxies::Lines,
 };
 
+pub(crate) use d10_dates::date;
 pub(crate) use d24_engine_io::engine_error;
 
 /// All of them. The order decides: of one stage (the class) the first that fits is told.
@@ -72,10 +73,10 @@ pub(crate) const DIAGNOSES: &[&Diagnosis] = &[
     &d09_mixed_content::D09,
     &d07_not_tls::D07,
     &d08_plain_to_tls::D08,
-    &d05_mute::D05,
-    &d06_closed::D06,
     &d15_client_certificate::D15,
     &d16_versions::D16,
+    &d05_mute::D05,
+    &d06_closed::D06,
     &d14_inspection::D14,
     &d10_dates::D10,
     &d11_wrong_name::D11,
