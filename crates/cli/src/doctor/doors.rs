@@ -71,6 +71,7 @@ async fn upgrade(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
         let more = first_exchange(&mut live, ask.timeout, MOMENT).await;
         socket.messages.extend(more.messages);
         (socket.pinged, socket.pong, socket.end) = (more.pinged, more.pong, more.end);
+        socket.raw = more.raw;
     }
     let bad = socket.end.is_some() || (socket.pinged && socket.pong.is_none()) || said_no;
     live.close().await;

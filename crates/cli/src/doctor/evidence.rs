@@ -230,6 +230,8 @@ pub(crate) struct Socket {
     pub(crate) pong: Option<Duration>,
     pub(crate) pinged: bool,
     pub(crate) end: Option<End>,
+    /// The first bytes after the 101, where they broke a rule.
+    pub(crate) raw: Option<Bytes>,
     pub(crate) login: Option<Login>,
 }
 

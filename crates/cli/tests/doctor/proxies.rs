@@ -48,6 +48,11 @@ impl Proxy {
             assert!(Instant::now() < limit, "{program} does not listen: {}", log());
             std::thread::yield_now();
         }
+        // Its workers run, too, once it has answered or hung up.
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        drop(stream.set_read_timeout(Some(Duration::from_secs(2))));
+        drop(stream.write_all(b"GET /started HTTP/1.0\r\n\r\n"));
+        drop(std::io::Read::read(&mut stream, &mut [0]));
         Some(Self { child, dir, port })
     }
 
@@ -59,7 +64,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         // Its workers end with it.
-        drop(kill_process(Pid::from_child(&self.child), Signal::TERM));
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         drop(self.child.wait());
         drop(std::fs::remove_dir_all(&self.dir));
     }
@@ -187,7 +192,7 @@ pub(crate) const NGINX: &[Case] = &[
         std::thread::spawn(move || {
             // In the middle of what the doctor holds.
             std::thread::sleep(Duration::from_secs(4));
-            drop(kill_process(pid, Signal::HUP));
+            let _ = kill_process(pid, Signal::HUP);
         });
         at(Some(proxy), yard).map(|bed| bed.and(&["--hold", "8s"]))
     } },
@@ -234,10 +239,7 @@ pub(crate) const NGINX: &[Case] = &[
     } },
     Case { name: "the rate limit of nginx", codes: &["D32"], exit: 30, make: || {
         let proxy = nginx("limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m; server { listen 127.0.0.1:PORT; location / { limit_req zone=z; root DIR/www; } }", &[])?;
-        // The one request of this minute.
-        let mut first = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
-        first.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-        wire::listen(&mut first);
+        // Its start was the one request of this minute.
         at(Some(proxy), ())
     } },
     Case { name: "nginx wants a password", codes: &["D27"], exit: 30, make: || {

@@ -26,6 +26,16 @@ pub(super) const D24: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    // Socket.IO 4 opens the WebSocket first, and then writes its refusal into it, as HTTP.
+    let raw = evidence.socket.as_ref().and_then(|socket| socket.raw.as_ref());
+    if let Some(raw) = raw
+        && raw.0.starts_with(b"HTTP/1.1 400")
+        && let Some(code) = words(raw.0.rsplit(|&byte| byte == b'\n').next().unwrap_or_default())
+    {
+        let (means, cure) = of(code);
+        let text = raw.text();
+        return Some(Seen::new([said!("in the open WebSocket: {text}", "열린 WebSocket 안에: {text}")])?.means(means).cure(cure));
+    }
     let polled = || {
         let answers = evidence.polls.iter().filter_map(|poll| poll.came.answer());
         answers.filter(|answer| engine_error(answer).is_some()).last()
@@ -72,12 +82,27 @@ fn of(code: u64) -> (Said, Said) {
     }
 }
 
-/// The code in Engine.IO's JSON.
+/// The code of an error of Engine.IO.
 pub(crate) fn engine_error(answer: &Answer) -> Option<u64> {
     if !matches!(answer.status, 400 | 403) {
         return None;
     }
+    // To an upgrade it answers with the words alone.
+    if let Some(code) = words(&answer.body.0) {
+        return Some(code);
+    }
     let value: Value = serde_json::from_slice(&answer.body.0).ok()?;
     value.get("message")?.as_str()?;
     value.get("code")?.as_u64().filter(|code| *code <= 5)
+}
+
+/// "Bad request" and "Forbidden" anybody may say.
+fn words(body: &[u8]) -> Option<u64> {
+    match body {
+        b"Transport unknown" => Some(0),
+        b"Session ID unknown" => Some(1),
+        b"Bad handshake method" => Some(2),
+        b"Unsupported protocol version" => Some(5),
+        _ => None,
+    }
 }

@@ -32,7 +32,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     }
     let seen = Seen::new([super::d40_close::told(end)])?;
     let By::Us(why) = &end.by else { return Some(seen) };
-    let means = if why.contains("UTF-8") {
+    let raw = evidence.socket.as_ref().and_then(|socket| socket.raw.as_ref());
+    let hex = raw.map(|raw| raw.hex(16)).unwrap_or_default();
+    let seen = seen.also(said!("the bytes after the 101: {hex}", "101 뒤의 바이트: {hex}"));
+    let means = if raw.is_some_and(|raw| raw.0.starts_with(b"HTTP/")) {
+        said!("An HTTP answer was written into the open WebSocket.", "열린 WebSocket에 HTTP 응답을 써 넣었습니다.")
+    } else if why.contains("UTF-8") {
         said!("The server sent a text message that is not UTF-8.", "서버가 UTF-8이 아닌 텍스트 메시지를 보냈습니다.")
     } else if why.contains("masked") {
         said!("The server masks its frames, as only clients do.", "서버가 클라이언트처럼 프레임을 마스크합니다.")

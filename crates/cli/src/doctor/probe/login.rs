@@ -66,8 +66,7 @@ pub(in crate::doctor) async fn login(
 fn stomp_connect(ask: &Ask) -> String {
     let token = ask.token.as_ref().map(|token| format!("Authorization:Bearer {token}\n"));
     format!(
-        "CONNECT\naccept-version:1.2,1.1,1.0\nhost:{}\nheart-beat:10000,10000\n{}\n\0",
-        ask.target.host,
+        "CONNECT\naccept-version:1.2,1.1,1.0\nhost:/\nheart-beat:10000,10000\n{}\n\0",
         token.unwrap_or_default()
     )
 }

@@ -11,11 +11,12 @@ use tokio::{
 };
 
 use super::{Io, http::Open};
-use crate::doctor::evidence::{By, End, Socket};
+use crate::doctor::evidence::{By, Bytes, End, Socket};
 
 /// Most of what a server says that is kept.
 const MAX_MESSAGES: usize = 5;
 const MAX_SHOWN: usize = 300;
+const MAX_RAW: usize = 512;
 /// A larger message is not for a doctor.
 const MAX_MESSAGE: usize = 16 << 20;
 /// Time to write something.
@@ -38,6 +39,8 @@ pub(in crate::doctor) struct Live {
     opened: Instant,
     seen: VecDeque<Seen>,
     ended: bool,
+    /// The first bytes, as they came.
+    raw: Vec<u8>,
 }
 
 impl Live {
@@ -49,7 +52,7 @@ impl Live {
         };
         let connection = Connection::new(Role::Client, &limits, open.deflate);
         let opened = Instant::now();
-        let mut live = Self { io: open.io, connection, opened, seen: VecDeque::new(), ended: false };
+        let mut live = Self { io: open.io, connection, opened, seen: VecDeque::new(), ended: false, raw: Vec::new() };
         let mut early = open.early;
         live.take(&mut early);
         live
@@ -92,6 +95,8 @@ impl Live {
     }
 
     fn take(&mut self, bytes: &mut [u8]) {
+        let room = MAX_RAW.saturating_sub(self.raw.len());
+        self.raw.extend(bytes.iter().take(room));
         let mut input = Input::new(bytes);
         let now = std::time::Instant::now();
         let mut events = Vec::new();
@@ -216,6 +221,10 @@ pub(in crate::doctor) async fn first_exchange(
     if socket.pong.is_some() {
         let until = Instant::now() + moment;
         live.watch(&mut socket, until).await;
+    }
+    // Bytes that are no frames tell more than the rule that they break.
+    if socket.end.as_ref().is_some_and(|end| matches!(end.by, By::Us(_))) {
+        socket.raw = Some(Bytes(live.raw.clone()));
     }
     socket
 }
