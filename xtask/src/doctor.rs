@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_mins(20);
 
-/// Installs nginx, HAProxy, Apache and RabbitMQ, which the ordinary tests do without, and runs all of it.
+/// Installs proxies and `RabbitMQ`, which the ordinary tests do without, and runs all of it.
 pub(crate) fn bed(project: &Project, log: &Log) -> Result<Outcome, String> {
     outcome((|| {
         // Their own `--version` answers are of three kinds, so that the files are looked for.

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Command::Publish(publish) => cmd::publish::run(*publish).map(|()| ExitCode::SUCCESS),
         Command::Tail(tail) => cmd::tail::run(*tail).map(|()| ExitCode::SUCCESS),
         Command::CheckConfig(arguments) => cmd::config::run(arguments).map(|()| ExitCode::SUCCESS),
-        Command::Doctor(doctor) => cmd::doctor::run(*doctor),
+        Command::Doctor(doctor) => cmd::doctor::run(&doctor),
         Command::Explain(arguments) => cmd::explain::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match ended {

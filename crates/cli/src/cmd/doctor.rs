@@ -1,6 +1,7 @@
 //! `madang doctor`: why a WebSocket does not work, and what to do.
 
 use std::{
+    fmt::Write as _,
     io::{IsTerminal as _, Write as _},
     net::IpAddr,
     path::PathBuf,
@@ -31,7 +32,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_long_help = after_help())]
 pub(crate) struct Doctor {
-    /// What does not work, such as wss://example.com/ws.
+    /// What does not work, such as <wss://example.com/ws>.
     #[arg(required_unless_present = "server")]
     url: Option<String>,
 
@@ -125,12 +126,14 @@ fn after_help() -> String {
         (Class::Http, "polling, streams, CORS"),
         (Class::Node, "limits of this machine (--server)"),
     ] {
-        help.push_str(&format!("  {}  {what}\n", class.exit_code()));
+        let _ = writeln!(help, "  {}  {what}", class.exit_code());
     }
-    help.push_str("\n`madang explain D22` says what a diagnosis means. These cannot be seen from outside:\n");
+    help.push_str(
+        "\n`madang explain D22` says what a diagnosis means. These cannot be seen from outside:\n",
+    );
     for diagnosis in diagnoses::sorted() {
         if let Some(why) = diagnosis.unseen {
-            help.push_str(&format!("  {}  {} ({})\n", diagnosis.code, diagnosis.title.en, why.en));
+            let _ = writeln!(help, "  {}  {} ({})", diagnosis.code, diagnosis.title.en, why.en);
         }
     }
     help.push_str("These are seen only with a flag: D09, D50 --origin; D41, D42, D43, D54 --hold; D44 --max-size; D47 --as sse; D49, D55 --as socketio; D51, D52 --as stomp, wamp, socketio.\n");
@@ -138,14 +141,14 @@ fn after_help() -> String {
 }
 
 /// Looks, and tells. The exit code is the class of what is wrong.
-pub(crate) fn run(doctor: Doctor) -> Result<ExitCode, Failure> {
+pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
     let lang = doctor.lang.unwrap_or_else(Lang::of_locale);
     let mut code = 0;
     if doctor.server {
-        code = look_at_node(&doctor, lang)?;
+        code = look_at_node(doctor, lang)?;
     }
     if let Some(url) = &doctor.url {
-        let ask = ask(&doctor, url)?;
+        let ask = ask(doctor, url)?;
         let examined = runtime()?.block_on(doctor::examine(&ask));
         let report = Report::new(&ask, examined.map_err(Failure::Usage)?);
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -204,7 +207,8 @@ fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
 
 fn look_at_node(doctor: &Doctor, lang: Lang) -> Result<u8, Failure> {
     let flags = config::Flags::of_file(doctor.config.clone());
-    let settings = config::load(&flags).map_err(|problems| Failure::Usage(problems.0.join("\n")))?;
+    let settings =
+        config::load(&flags).map_err(|problems| Failure::Usage(problems.0.join("\n")))?;
     let node = node::Node {
         listen: settings.list("server.listen").to_vec(),
         certificate: settings.text("tls.cert").map(PathBuf::from),
@@ -219,9 +223,9 @@ fn look_at_node(doctor: &Doctor, lang: Lang) -> Result<u8, Failure> {
         for check in &checks {
             let mark = if check.ok { "✓" } else { "✗" };
             let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
-            text.push_str(&format!("  {mark} {code}{}\n", check.text.get(lang)));
+            let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
             for line in &check.lines {
-                text.push_str(&format!("        {line}\n"));
+                let _ = writeln!(text, "        {line}");
             }
         }
         say(&text);

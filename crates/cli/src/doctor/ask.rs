@@ -56,7 +56,9 @@ impl Ask {
                 secrets.push(value.clone());
             }
         }
-        for query in self.target.query.iter().chain(self.direct.iter().filter_map(|t| t.query.as_ref())) {
+        for query in
+            self.target.query.iter().chain(self.direct.iter().filter_map(|t| t.query.as_ref()))
+        {
             for pair in query.split('&') {
                 if super::redact::url(&format!("?{pair}")).ends_with("=…")
                     && let Some((_, value)) = pair.split_once('=')

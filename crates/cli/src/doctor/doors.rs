@@ -20,7 +20,7 @@ use super::{
 };
 
 /// After the pong, a server that is going to close at once may do so.
-const MOMENT: Duration = Duration::from_millis(1_000);
+const MOMENT: Duration = Duration::from_secs(1);
 /// Polls of one session, each on a connection of its own.
 const POLLS: usize = 4;
 
@@ -116,10 +116,10 @@ async fn socketio(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
         path => path,
     };
     let rest = way.target.query.as_deref().unwrap_or_default().split('&');
-    let rest: String = rest
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("EIO=") && !pair.starts_with("transport="))
-        .map(|pair| format!("&{pair}"))
-        .collect();
+    let is_other = |pair: &&str| {
+        !pair.is_empty() && !pair.starts_with("EIO=") && !pair.starts_with("transport=")
+    };
+    let rest = rest.filter(is_other).fold(String::new(), |rest, pair| rest + "&" + pair);
     let poll = way.target.at(&format!("{path}?EIO=4&transport=polling{rest}"));
     let got = http::ask(way.to(&poll), &get(ask)).await;
     let sid = got.exchange.came.answer().and_then(engine_sid);
@@ -156,9 +156,11 @@ async fn sockjs(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let base = way.target.path.trim_end_matches('/').to_owned();
     let info = way.target.at(&format!("{base}/info"));
     let got = http::ask(way.to(&info), &get(ask)).await;
-    let ok = got.exchange.came.answer().is_some_and(|answer| {
-        answer.status == 200 && is_sockjs_info(answer)
-    });
+    let ok = got
+        .exchange
+        .came
+        .answer()
+        .is_some_and(|answer| answer.status == 200 && is_sockjs_info(answer));
     keep(ask, way.to(&info), &get(ask), evidence, &got, Wanted::Poll, ok).await;
     if !ok {
         return;

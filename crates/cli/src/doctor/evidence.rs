@@ -256,7 +256,9 @@ pub(crate) enum By {
 /// What a protocol's login came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) enum Login {
-    In { heartbeat: Option<(u32, u32)> },
+    In {
+        heartbeat: Option<(u32, u32)>,
+    },
     Refused(String),
     /// Nothing that the protocol knows.
     Nothing,
@@ -342,6 +344,7 @@ fn millis<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
+#[expect(clippy::ref_option, reason = "serde gives the field as it is")]
 fn maybe_millis<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).serialize(to)
 }

@@ -67,7 +67,7 @@ impl Said {
     }
 
     /// Followed by another.
-    pub(crate) fn join(self, other: Self) -> Self {
+    pub(crate) fn join(self, other: &Self) -> Self {
         Self { en: format!("{} {}", self.en, other.en), ko: format!("{} {}", self.ko, other.ko) }
     }
 }

@@ -64,7 +64,9 @@ pub(super) async fn after_refusal(
         }
         Came::Answer(answer) => match answer.status {
             401 | 403 => refused(ask, way, asking, evidence).await,
-            200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => known_paths(way, asking, evidence).await,
+            200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
+                known_paths(way, asking, evidence).await
+            }
             _ => {}
         },
         Came::NotDialed(_) | Came::NoTls(_) => {}
@@ -132,9 +134,11 @@ async fn known_paths(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
             asking.upgrade = false;
         }
         let got = http::ask(way.to(&target), &asking).await;
-        let found = got.exchange.came.answer().is_some_and(|answer| {
-            answer.is_open() || doors::is_messaging(answer)
-        });
+        let found = got
+            .exchange
+            .came
+            .answer()
+            .is_some_and(|answer| answer.is_open() || doors::is_messaging(answer));
         if found {
             add(evidence, LookKind::KnownPath, got);
             return;
@@ -186,12 +190,7 @@ pub(super) async fn without_deflate(way: Way<'_>, asking: &Asking, evidence: &mu
 }
 
 /// A browser's question before a request of another origin (Fetch §4.8).
-pub(super) async fn preflight(
-    ask: &Ask,
-    way: Way<'_>,
-    method: &str,
-    evidence: &mut Evidence,
-) {
+pub(super) async fn preflight(ask: &Ask, way: Way<'_>, method: &str, evidence: &mut Evidence) {
     let Some(origin) = &ask.origin else { return };
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let asking = Asking {

@@ -164,7 +164,8 @@ async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
         && let Some(tcp) = connect().await
     {
         let chain = tls::chain_of(tcp, way.target, way.trust, ask.timeout).await;
-        let time = tls.chain.first().map_or(0, |leaf| clock().clamp(leaf.not_before, leaf.not_after));
+        let time =
+            tls.chain.first().map_or(0, |leaf| clock().clamp(leaf.not_before, leaf.not_after));
         if let Some(fetched) = fetch(&url, ask, way.trust).await
             && tls::completes(&chain, &fetched, way.target, time, way.trust)
         {

@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    process::Command,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -55,7 +55,7 @@ pub(crate) async fn examine(node: &Node) -> Vec<Check> {
     for address in &node.listen {
         checks.extend(listener(address).await);
     }
-    checks.extend(own_limit());
+    checks.push(own_limit());
     checks.extend(ports());
     checks.extend(backlog());
     checks.extend(conntrack());
@@ -69,7 +69,12 @@ async fn listener(address: &str) -> Vec<Check> {
     let bare = address.split('?').next().unwrap_or_default();
     let Ok(mut socket) = bare.parse::<SocketAddr>() else {
         let there = bare.strip_prefix("unix:").is_some_and(|path| Path::new(path).exists());
-        return vec![check(there, "D03", said!("listener {bare}", "리스너 {bare}"), &["madang serve"])];
+        return vec![check(
+            there,
+            "D03",
+            said!("listener {bare}", "리스너 {bare}"),
+            &["madang serve"],
+        )];
     };
     if socket.ip().is_unspecified() {
         let local: std::net::IpAddr = match socket {
@@ -79,7 +84,8 @@ async fn listener(address: &str) -> Vec<Check> {
         socket.set_ip(local);
     }
     let connect = tokio::net::TcpStream::connect(socket);
-    let open = tokio::time::timeout(Duration::from_secs(2), connect).await.is_ok_and(|it| it.is_ok());
+    let open =
+        tokio::time::timeout(Duration::from_secs(2), connect).await.is_ok_and(|it| it.is_ok());
     let mut checks = vec![check(
         open,
         "D03",
@@ -111,7 +117,9 @@ fn holder(port: u16) -> Option<u32> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|process| {
         let handles = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
-        handles.filter_map(|handle| fs::read_link(handle.path()).ok()).any(|to| to.to_str() == Some(&inode))
+        handles
+            .filter_map(|handle| fs::read_link(handle.path()).ok())
+            .any(|to| to.to_str() == Some(&inode))
     })
 }
 
@@ -128,23 +136,35 @@ fn limit_of(process: u32) -> Option<Check> {
     Some(check(
         ok,
         "D56",
-        said!("{name} ({process}) has {used} of {soft} descriptors open", "{name} ({process}): 서술자 {soft}개 중 {used}개 사용"),
-        &["# systemd unit", "[Service]", "LimitNOFILE=1048576", "# Docker", "docker run --ulimit nofile=1048576:1048576 …"],
+        said!(
+            "{name} ({process}) has {used} of {soft} descriptors open",
+            "{name} ({process}): 서술자 {soft}개 중 {used}개 사용"
+        ),
+        &[
+            "# systemd unit",
+            "[Service]",
+            "LimitNOFILE=1048576",
+            "# Docker",
+            "docker run --ulimit nofile=1048576:1048576 …",
+        ],
     ))
 }
 
 /// What a server that is started here may have.
-fn own_limit() -> Option<Check> {
+fn own_limit() -> Check {
     let limit = getrlimit(Resource::Nofile);
     // `madang serve` takes all that the hard limit allows.
     let hard = limit.maximum.unwrap_or(u64::MAX);
     let shown = limit.maximum.map_or_else(|| "∞".to_owned(), |most| most.to_string());
-    Some(check(
+    check(
         hard >= FEW_DESCRIPTORS,
         "D56",
-        said!("a server started here may open {shown} descriptors", "여기서 시작한 서버는 서술자를 {shown}개까지 열 수 있음"),
+        said!(
+            "a server started here may open {shown} descriptors",
+            "여기서 시작한 서버는 서술자를 {shown}개까지 열 수 있음"
+        ),
         &["# /etc/security/limits.conf", "* hard nofile 1048576"],
-    ))
+    )
 }
 
 fn number(path: &str) -> Option<u64> {
@@ -159,7 +179,10 @@ fn ports() -> Option<Check> {
     Some(check(
         count >= FEW_PORTS,
         "D56",
-        said!("{count} local ports ({from} to {to}) for connections to one backend", "백엔드 하나에 쓸 로컬 포트 {count}개 ({from}~{to})"),
+        said!(
+            "{count} local ports ({from} to {to}) for connections to one backend",
+            "백엔드 하나에 쓸 로컬 포트 {count}개 ({from}~{to})"
+        ),
         &["sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\""],
     ))
 }
@@ -169,7 +192,10 @@ fn backlog() -> Option<Check> {
     Some(check(
         most >= 1_024,
         "D56",
-        said!("somaxconn {most}: connections that may wait to be taken", "somaxconn {most}: 받아들여지기를 기다릴 수 있는 연결"),
+        said!(
+            "somaxconn {most}: connections that may wait to be taken",
+            "somaxconn {most}: 받아들여지기를 기다릴 수 있는 연결"
+        ),
         &["sysctl -w net.core.somaxconn=4096"],
     ))
 }
@@ -180,14 +206,18 @@ fn conntrack() -> Option<Check> {
     Some(check(
         used < most / 10 * 9,
         "D56",
-        said!("{used} of {most} connections in the firewall's table", "방화벽 표의 연결 {most}개 중 {used}개 사용"),
+        said!(
+            "{used} of {most} connections in the firewall's table",
+            "방화벽 표의 연결 {most}개 중 {used}개 사용"
+        ),
         &["sysctl -w net.netfilter.nf_conntrack_max=1048576"],
     ))
 }
 
 /// Whether somebody keeps the clock; not told where the system does not say.
 fn clock_is_kept() -> Option<Check> {
-    let asked = Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
+    let asked =
+        Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
     let kept = match asked.ok()?.stdout.as_slice() {
         b"yes\n" => true,
         b"no\n" => false,
@@ -208,7 +238,15 @@ fn certificate(file: &Path) -> Check {
     let read = fs::read(file).ok();
     let first = read.as_deref().and_then(|pem| CertificateDer::pem_slice_iter(pem).next()?.ok());
     let Some(read) = first.and_then(|der| probe::cert::read(&der)) else {
-        return check(false, "D10", said!("{shown} is no certificate that can be read", "{shown}: 읽을 수 있는 인증서가 아님"), &[]);
+        return check(
+            false,
+            "D10",
+            said!(
+                "{shown} is no certificate that can be read",
+                "{shown}: 읽을 수 있는 인증서가 아님"
+            ),
+            &[],
+        );
     };
     let (now, left) = (clock(), read.not_after - clock());
     let days = left / 86_400;

@@ -56,7 +56,10 @@ impl Report {
 
     fn without_finding(&self) -> Said {
         if steps::ill(&self.evidence).is_none() {
-            return said!("Healthy: nothing is wrong that can be seen from here.", "정상: 여기서 볼 수 있는 문제는 없습니다.");
+            return said!(
+                "Healthy: nothing is wrong that can be seen from here.",
+                "정상: 여기서 볼 수 있는 문제는 없습니다."
+            );
         }
         said!(
             "It does not work, and none of the known diagnoses fits. --json has all that was seen; --report FILE writes it, without secrets, for a bug report.",
@@ -102,7 +105,8 @@ impl Report {
 
     /// For programs; also what `--report` writes.
     pub(crate) fn json(&self) -> String {
-        let findings: Vec<Value> = self.findings.iter().map(|finding| self.value(finding)).collect();
+        let findings: Vec<Value> =
+            self.findings.iter().map(|finding| self.value(finding)).collect();
         let steps: Vec<Value> = steps::all(&self.evidence)
             .iter()
             .map(|step| json!({ "ok": step.ok, "name": step.name.en, "text": step.text.en }))
@@ -171,9 +175,9 @@ fn width(text: &str) -> usize {
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let fits = lines.last().is_some_and(|line| {
-            line.is_empty() || width(line) + 1 + width(word) <= columns
-        });
+        let fits = lines
+            .last()
+            .is_some_and(|line| line.is_empty() || width(line) + 1 + width(word) <= columns);
         if !fits {
             lines.push(String::new());
         }

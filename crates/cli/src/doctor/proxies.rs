@@ -82,15 +82,22 @@ impl Proxy {
         // HAProxy does not name itself; its pages are always the same.
         let body = answer.lower();
         let is_haproxy = body.starts_with("<html><body><h1>")
-            && ["no server is available", "the server didn't respond in time", "invalid or incomplete response",
-                "administrative rules", "your browser sent an invalid request"]
-                .iter().any(|words| body.contains(words));
+            && [
+                "no server is available",
+                "the server didn't respond in time",
+                "invalid or incomplete response",
+                "administrative rules",
+                "your browser sent an invalid request",
+            ]
+            .iter()
+            .any(|words| body.contains(words));
         is_haproxy.then_some(Self::Haproxy)
     }
 
     /// The one that answered, or the one that answered a second look.
     pub(crate) fn seen(evidence: &Evidence) -> Option<Self> {
-        let looks = evidence.looks.iter().filter(|look| look.kind != super::evidence::LookKind::Direct);
+        let looks =
+            evidence.looks.iter().filter(|look| look.kind != super::evidence::LookKind::Direct);
         let looked = looks.filter_map(|look| look.exchange.came.answer());
         evidence.answered().into_iter().chain(looked).find_map(Self::of)
     }
@@ -158,34 +165,56 @@ fn upgrade(proxy: Proxy) -> &'static str {
 fn idle(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => "proxy_read_timeout 1h;\nproxy_send_timeout 1h;",
-        Proxy::Apache => "Timeout 3600   # of the server or the virtual host: it ends tunnels as well",
+        Proxy::Apache => {
+            "Timeout 3600   # of the server or the virtual host: it ends tunnels as well"
+        }
         Proxy::Haproxy => "timeout tunnel 1h\ntimeout client-fin 30s",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_timeout 24h\n}",
-        Proxy::Traefik => "# Traefik has no idle limit for open WebSockets: look at the balancer before it",
+        Proxy::Traefik => {
+            "# Traefik has no idle limit for open WebSockets: look at the balancer before it"
+        }
         Proxy::Cloudflare => "# not configurable on most plans: ping more often than every 100 s",
-        Proxy::Alb => "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n  --attributes Key=idle_timeout.timeout_seconds,Value=3600",
+        Proxy::Alb => {
+            "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN \\\n  --attributes Key=idle_timeout.timeout_seconds,Value=3600"
+        }
         Proxy::Envoy => "# route:\ntimeout: 0s\nidle_timeout: 3600s",
     }
 }
 
 fn backend(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "proxy_pass http://127.0.0.1:8000;   # where the server listens, as seen from nginx\nproxy_connect_timeout 5s;",
-        Proxy::Apache => "ProxyPass \"/ws\" \"http://127.0.0.1:8000/ws\" upgrade=websocket connectiontimeout=5 retry=0",
-        Proxy::Haproxy => "backend madang\n    server one 127.0.0.1:8000 check\n    timeout connect 5s\n    timeout server 60s",
+        Proxy::Nginx => {
+            "proxy_pass http://127.0.0.1:8000;   # where the server listens, as seen from nginx\nproxy_connect_timeout 5s;"
+        }
+        Proxy::Apache => {
+            "ProxyPass \"/ws\" \"http://127.0.0.1:8000/ws\" upgrade=websocket connectiontimeout=5 retry=0"
+        }
+        Proxy::Haproxy => {
+            "backend madang\n    server one 127.0.0.1:8000 check\n    timeout connect 5s\n    timeout server 60s"
+        }
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000",
-        Proxy::Traefik => "http:\n  services:\n    madang:\n      loadBalancer:\n        servers:\n        - url: http://127.0.0.1:8000",
+        Proxy::Traefik => {
+            "http:\n  services:\n    madang:\n      loadBalancer:\n        servers:\n        - url: http://127.0.0.1:8000"
+        }
         Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
     }
 }
 
 fn streaming(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "proxy_buffering off;\nproxy_cache off;\ngzip off;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n# or the server answers with: X-Accel-Buffering: no",
-        Proxy::Apache => "SetEnv no-gzip 1\nProxyPass \"/sse\" \"http://127.0.0.1:8000/sse\" flushpackets=on",
-        Proxy::Haproxy => "option http-no-delay\n# no `compression` for text/event-stream, no `option http-buffer-response`",
+        Proxy::Nginx => {
+            "proxy_buffering off;\nproxy_cache off;\ngzip off;\nproxy_http_version 1.1;\nproxy_set_header Connection \"\";\n# or the server answers with: X-Accel-Buffering: no"
+        }
+        Proxy::Apache => {
+            "SetEnv no-gzip 1\nProxyPass \"/sse\" \"http://127.0.0.1:8000/sse\" flushpackets=on"
+        }
+        Proxy::Haproxy => {
+            "option http-no-delay\n# no `compression` for text/event-stream, no `option http-buffer-response`"
+        }
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    flush_interval -1\n}",
-        Proxy::Traefik => "# loadBalancer:\nresponseForwarding:\n  flushInterval: 1ms\n# no `compress` and no `buffering` middleware on this route",
+        Proxy::Traefik => {
+            "# loadBalancer:\nresponseForwarding:\n  flushInterval: 1ms\n# no `compress` and no `buffering` middleware on this route"
+        }
         Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
     }
 }
@@ -202,11 +231,19 @@ fn head(proxy: Proxy) -> &'static str {
 
 fn chain(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "ssl_certificate     /etc/letsencrypt/live/NAME/fullchain.pem;   # not cert.pem\nssl_certificate_key /etc/letsencrypt/live/NAME/privkey.pem;\n# then: nginx -s reload",
-        Proxy::Apache => "SSLCertificateFile    /etc/letsencrypt/live/NAME/fullchain.pem\nSSLCertificateKeyFile /etc/letsencrypt/live/NAME/privkey.pem\n# then: apachectl graceful",
-        Proxy::Haproxy => "# one file: certificate, intermediates, key\nbind :443 ssl crt /etc/haproxy/NAME.pem",
+        Proxy::Nginx => {
+            "ssl_certificate     /etc/letsencrypt/live/NAME/fullchain.pem;   # not cert.pem\nssl_certificate_key /etc/letsencrypt/live/NAME/privkey.pem;\n# then: nginx -s reload"
+        }
+        Proxy::Apache => {
+            "SSLCertificateFile    /etc/letsencrypt/live/NAME/fullchain.pem\nSSLCertificateKeyFile /etc/letsencrypt/live/NAME/privkey.pem\n# then: apachectl graceful"
+        }
+        Proxy::Haproxy => {
+            "# one file: certificate, intermediates, key\nbind :443 ssl crt /etc/haproxy/NAME.pem"
+        }
         Proxy::Caddy => "tls /path/fullchain.pem /path/privkey.pem",
-        Proxy::Traefik => "tls:\n  certificates:\n  - certFile: /path/fullchain.pem\n    keyFile: /path/privkey.pem",
+        Proxy::Traefik => {
+            "tls:\n  certificates:\n  - certFile: /path/fullchain.pem\n    keyFile: /path/privkey.pem"
+        }
         Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
     }
 }
@@ -224,9 +261,15 @@ fn tls_listen(proxy: Proxy) -> &'static str {
 
 fn affinity(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "upstream madang {\n    ip_hash;   # or: hash $arg_sid$remote_addr consistent;\n    server 10.0.0.1:8000;\n    server 10.0.0.2:8000;\n}",
-        Proxy::Apache => "Header add Set-Cookie \"ROUTE=.%{BALANCER_WORKER_ROUTE}e; path=/\" env=BALANCER_ROUTE_CHANGED\nProxySet stickysession=ROUTE",
-        Proxy::Haproxy => "backend madang\n    cookie NODE insert indirect nocache\n    server a 10.0.0.1:8000 check cookie a\n    server b 10.0.0.2:8000 check cookie b",
+        Proxy::Nginx => {
+            "upstream madang {\n    ip_hash;   # or: hash $arg_sid$remote_addr consistent;\n    server 10.0.0.1:8000;\n    server 10.0.0.2:8000;\n}"
+        }
+        Proxy::Apache => {
+            "Header add Set-Cookie \"ROUTE=.%{BALANCER_WORKER_ROUTE}e; path=/\" env=BALANCER_ROUTE_CHANGED\nProxySet stickysession=ROUTE"
+        }
+        Proxy::Haproxy => {
+            "backend madang\n    cookie NODE insert indirect nocache\n    server a 10.0.0.1:8000 check cookie a\n    server b 10.0.0.2:8000 check cookie b"
+        }
         Proxy::Caddy => "reverse_proxy 10.0.0.1:8000 10.0.0.2:8000 {\n    lb_policy cookie\n}",
         Proxy::Traefik => "# loadBalancer:\nsticky:\n  cookie: {}",
         Proxy::Alb => "# target group: stickiness.enabled=true, stickiness.type=lb_cookie",
@@ -236,7 +279,9 @@ fn affinity(proxy: Proxy) -> &'static str {
 
 fn reload(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "worker_shutdown_timeout 4h;   # old workers may keep their connections so long after a reload",
+        Proxy::Nginx => {
+            "worker_shutdown_timeout 4h;   # old workers may keep their connections so long after a reload"
+        }
         Proxy::Haproxy => "global\n    hard-stop-after 4h",
         Proxy::Apache => "GracefulShutdownTimeout 0   # and `apachectl graceful`, not `restart`",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_close_delay 4h\n}",
@@ -247,12 +292,17 @@ fn reload(proxy: Proxy) -> &'static str {
 
 fn proxy_header(proxy: Proxy) -> &'static str {
     match proxy {
-        Proxy::Nginx => "listen 443 ssl;                  # takes no PROXY header\nlisten 443 ssl proxy_protocol;   # takes nothing else",
-        Proxy::Haproxy => "bind :443               # takes no PROXY header\nbind :443 accept-proxy  # takes nothing else\nserver one 127.0.0.1:8000 send-proxy   # sends it to the server behind",
+        Proxy::Nginx => {
+            "listen 443 ssl;                  # takes no PROXY header\nlisten 443 ssl proxy_protocol;   # takes nothing else"
+        }
+        Proxy::Haproxy => {
+            "bind :443               # takes no PROXY header\nbind :443 accept-proxy  # takes nothing else\nserver one 127.0.0.1:8000 send-proxy   # sends it to the server behind"
+        }
         Proxy::Apache => "RemoteIPProxyProtocol On   # takes nothing else",
-        Proxy::Caddy => "",
-        Proxy::Traefik => "entryPoints:\n  web:\n    proxyProtocol:\n      trustedIPs: [\"10.0.0.0/8\"]",
-        Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
+        Proxy::Traefik => {
+            "entryPoints:\n  web:\n    proxyProtocol:\n      trustedIPs: [\"10.0.0.0/8\"]"
+        }
+        Proxy::Caddy | Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
     }
 }
 
@@ -272,7 +322,15 @@ mod tests {
     fn answer(headers: &[(&str, &str)], body: &str) -> Answer {
         let headers = headers.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect();
         let body = Bytes(body.as_bytes().to_vec());
-        Answer { status: 502, http10: false, headers, body, fault: None, subprotocol: None, deflate: false }
+        Answer {
+            status: 502,
+            http10: false,
+            headers,
+            body,
+            fault: None,
+            subprotocol: None,
+            deflate: false,
+        }
     }
 
     #[test]

@@ -15,8 +15,19 @@ const SECRET_HEADERS: &[&str] = &[
 
 /// What names of query parameters, headers and fields of JSON with secrets contain.
 const SECRET_WORDS: &[&str] = &[
-    "token", "secret", "password", "passwd", "passcode", "apikey", "api_key", "api-key", "jwt",
-    "session", "signature", "credential", "auth",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passcode",
+    "apikey",
+    "api_key",
+    "api-key",
+    "jwt",
+    "session",
+    "signature",
+    "credential",
+    "auth",
 ];
 
 /// Query parameters that are secret as whole names.
@@ -42,7 +53,11 @@ pub(crate) fn header(name: &str, value: &str) -> String {
         return scheme.map_or("…".into(), |scheme| format!("{scheme} …"));
     }
     if lower == "sec-websocket-protocol" {
-        return value.split(',').map(|part| subprotocol(part.trim())).collect::<Vec<_>>().join(", ");
+        return value
+            .split(',')
+            .map(|part| subprotocol(part.trim()))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     if lower == "location" || lower == "referer" {
         return url(value);
@@ -56,8 +71,7 @@ fn subprotocol(name: &str) -> String {
 }
 
 fn cookie(part: &str) -> String {
-    const ATTRIBUTES: &[&str] =
-        &["path", "domain", "expires", "max-age", "samesite", "priority"];
+    const ATTRIBUTES: &[&str] = &["path", "domain", "expires", "max-age", "samesite", "priority"];
     match part.split_once('=') {
         Some((name, _)) if !ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str()) => {
             format!("{name}=…")
@@ -119,7 +133,10 @@ mod tests {
         ] {
             assert_eq!(header(name, value), is, "{name}");
         }
-        assert_eq!(url("ws://a:b@h/p?x=1&access_token=t&key=k"), "ws://…@h/p?x=1&access_token=…&key=…");
+        assert_eq!(
+            url("ws://a:b@h/p?x=1&access_token=t&key=k"),
+            "ws://…@h/p?x=1&access_token=…&key=…"
+        );
         assert_eq!(url("/p?mail=a@b.c"), "/p?mail=a@b.c");
         assert_eq!(without("no such user s3cret!", &["s3cret".into()]), "no such user …!");
     }

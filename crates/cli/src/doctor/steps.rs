@@ -1,5 +1,7 @@
 //! The steps that were made, a line each.
 
+use std::fmt::Write as _;
+
 use super::{
     diagnoses::Class,
     evidence::{By, Came, Dialed, Evidence, Login, Name, Trust, Wanted},
@@ -43,7 +45,8 @@ pub(super) fn ill(evidence: &Evidence) -> Option<Class> {
             || (socket.pinged && socket.pong.is_none())
             || matches!(socket.login, Some(Login::Refused(_) | Login::Nothing))
     });
-    let cut = evidence.hold.as_ref().is_some_and(|hold| hold.idle.is_some() || hold.pinging.is_some());
+    let cut =
+        evidence.hold.as_ref().is_some_and(|hold| hold.idle.is_some() || hold.pinging.is_some());
     (dead || cut).then_some(Class::Socket)
 }
 
@@ -59,7 +62,12 @@ fn name(evidence: &Evidence) -> Step {
         Name::Given => step(true, "name", "이름", Said::same(list)),
         Name::Found(took) => {
             let ms = took.as_millis();
-            step(true, "name", "이름", said!("{host} is {list} ({ms} ms)", "{host} = {list} ({ms} ms)"))
+            step(
+                true,
+                "name",
+                "이름",
+                said!("{host} is {list} ({ms} ms)", "{host} = {list} ({ms} ms)"),
+            )
         }
         Name::Failed(why) => step(false, "name", "이름", said!("{host}: {why}", "{host}: {why}")),
     }
@@ -71,7 +79,9 @@ fn tcp(evidence: &Evidence) -> Vec<Step> {
         let text = match &dial.came {
             Dialed::Open => said!("{address} open ({ms} ms)", "{address} 열림 ({ms} ms)"),
             Dialed::Refused => said!("{address} refused", "{address} 거절"),
-            Dialed::Silence => said!("{address} no answer ({ms} ms)", "{address} 응답 없음 ({ms} ms)"),
+            Dialed::Silence => {
+                said!("{address} no answer ({ms} ms)", "{address} 응답 없음 ({ms} ms)")
+            }
             Dialed::Failed(why) => said!("{address} {why}", "{address} {why}"),
         };
         step(dial.came == Dialed::Open, "tcp", "TCP", text)
@@ -82,7 +92,12 @@ fn tcp(evidence: &Evidence) -> Vec<Step> {
 fn tls(evidence: &Evidence) -> Option<Step> {
     let tls = evidence.tls.as_ref()?;
     if let Some(failed) = &tls.failed {
-        return Some(step(false, "tls", "TLS", Said::same(format!("{failed:?}").chars().take(120).collect::<String>())));
+        return Some(step(
+            false,
+            "tls",
+            "TLS",
+            Said::same(format!("{failed:?}").chars().take(120).collect::<String>()),
+        ));
     }
     let version = tls.version.clone().unwrap_or_default();
     let subject = tls.chain.first().map(|leaf| leaf.subject.clone()).unwrap_or_default();
@@ -92,7 +107,7 @@ fn tls(evidence: &Evidence) -> Option<Step> {
         (_, true) => said!("taken as it is (--insecure)", "그대로 받아들임(--insecure)"),
         _ => said!("refused", "거절"),
     };
-    Some(step(ok, "tls", "TLS", Said::same(format!("{version}, {subject},")).join(trust)))
+    Some(step(ok, "tls", "TLS", Said::same(format!("{version}, {subject},")).join(&trust)))
 }
 
 fn answer(evidence: &Evidence) -> Option<Step> {
@@ -102,10 +117,10 @@ fn answer(evidence: &Evidence) -> Option<Step> {
         Came::Answer(answer) => {
             let mut text = format!("HTTP {} ({ms} ms)", answer.status);
             if let Some(server) = answer.header("server") {
-                text.push_str(&format!(", Server: {server}"));
+                let _ = write!(text, ", Server: {server}");
             }
             if let Some(name) = &answer.subprotocol {
-                text.push_str(&format!(", {name}"));
+                let _ = write!(text, ", {name}");
             }
             if answer.deflate {
                 text.push_str(", permessage-deflate");
@@ -135,7 +150,9 @@ fn socket(evidence: &Evidence) -> Vec<Step> {
     let Some(socket) = &evidence.socket else { return Vec::new() };
     let mut steps = Vec::new();
     match &socket.login {
-        Some(Login::In { .. }) => steps.push(step(true, "login", "로그인", said!("accepted", "수락됨"))),
+        Some(Login::In { .. }) => {
+            steps.push(step(true, "login", "로그인", said!("accepted", "수락됨")))
+        }
         Some(_) => steps.push(step(false, "login", "로그인", said!("refused", "거절됨"))),
         None => {}
     }
@@ -151,10 +168,20 @@ fn socket(evidence: &Evidence) -> Vec<Step> {
         }
         (None, Some(pong)) => {
             let ms = pong.as_millis();
-            steps.push(step(true, "socket", "소켓", said!("ping, pong ({ms} ms), close", "ping, pong ({ms} ms), close")));
+            steps.push(step(
+                true,
+                "socket",
+                "소켓",
+                said!("ping, pong ({ms} ms), close", "ping, pong ({ms} ms), close"),
+            ));
         }
         (None, None) if socket.pinged => {
-            steps.push(step(false, "socket", "소켓", said!("ping, and no pong", "ping, pong 없음")));
+            steps.push(step(
+                false,
+                "socket",
+                "소켓",
+                said!("ping, and no pong", "ping, pong 없음"),
+            ));
         }
         (None, None) => {}
     }
@@ -177,12 +204,22 @@ fn size(evidence: &Evidence) -> Option<Step> {
     let size = evidence.size.as_ref()?;
     let (passes, tried) = (size.passes, size.tried);
     let ok = size.fails.is_none() && size.deflate_fails.is_none();
-    Some(step(ok, "size", "크기", said!("{passes} of {tried} bytes pass", "{tried}바이트 중 {passes}바이트 통과")))
+    Some(step(
+        ok,
+        "size",
+        "크기",
+        said!("{passes} of {tried} bytes pass", "{tried}바이트 중 {passes}바이트 통과"),
+    ))
 }
 
 fn stream(evidence: &Evidence) -> Option<Step> {
     let stream = evidence.stream.as_ref()?;
     let events: usize = stream.arrivals.iter().map(|(_, events)| events).sum();
     let (pieces, seconds) = (stream.arrivals.len(), stream.watched_ms / 1_000);
-    Some(step(true, "events", "이벤트", said!("{events} in {pieces} pieces, {seconds} s", "{events}개, {pieces}조각, {seconds}초")))
+    Some(step(
+        true,
+        "events",
+        "이벤트",
+        said!("{events} in {pieces} pieces, {seconds} s", "{events}개, {pieces}조각, {seconds}초"),
+    ))
 }

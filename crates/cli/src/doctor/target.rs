@@ -29,7 +29,8 @@ pub(crate) struct Target {
 impl Target {
     /// Reads a URL, or says what is wrong with it. Without a scheme it is `ws`.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let bad = || "it is no URL such as ws://127.0.0.1:8000/ws or wss://example.com/ws".to_owned();
+        let bad =
+            || "it is no URL such as ws://127.0.0.1:8000/ws or wss://example.com/ws".to_owned();
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("ws", text));
         let (secure, http) = match scheme.to_ascii_lowercase().as_str() {

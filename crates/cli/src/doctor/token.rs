@@ -54,7 +54,7 @@ fn read(text: &str, place: &str) -> Option<Token> {
     })
 }
 
-/// RFC 7519 §2: a NumericDate may have a fraction.
+/// RFC 7519 §2: a `NumericDate` may have a fraction.
 fn seconds(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_f64().map(|time| time as i64))
 }

@@ -3,7 +3,10 @@
 use std::{
     any::Any,
     process::{Command, Stdio},
-    sync::{Mutex, atomic::{AtomicUsize, Ordering}},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -28,7 +31,10 @@ pub(crate) struct Bed {
 
 impl Bed {
     pub(crate) fn new(arguments: &[&str]) -> Self {
-        Self { arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(), keep: Vec::new() }
+        Self {
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            keep: Vec::new(),
+        }
     }
 
     pub(crate) fn keep(mut self, what: impl Any + Send) -> Self {
@@ -65,7 +71,8 @@ pub(crate) fn examine(arguments: &[String]) -> Told {
     let output = doctor(arguments).arg("--json").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    let json: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?}: {text} {errors}"));
+    let json: Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?}: {text} {errors}"));
     let codes = json["findings"].as_array().unwrap().iter();
     let codes = codes.map(|finding| finding["code"].as_str().unwrap().to_owned()).collect();
     Told { exit: output.status.code().unwrap(), codes, json }
@@ -101,5 +108,11 @@ pub(crate) fn check(cases: &[Case]) {
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

@@ -62,7 +62,8 @@ impl Authority {
             let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
             params.distinguished_name.push(DnType::CommonName, name);
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+            params.key_usages =
+                vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
             params
         };
         let root_key = KeyPair::generate().unwrap();
@@ -152,7 +153,8 @@ impl File {
     pub(crate) fn new(name: &str, text: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let at = NEXT.fetch_add(1, Ordering::SeqCst);
-        let path = std::env::temp_dir().join(format!("madang-bed-{}-{at}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("madang-bed-{}-{at}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         Self(path)
     }

@@ -19,12 +19,16 @@ fn is_well(arguments: &[&str]) {
     let steps = serde_json::to_string_pretty(&told.json["steps"]).unwrap();
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{arguments:?} {:?} {steps}", told.codes);
     // All steps were made.
-    assert!(told.json["healthy"] == true && steps.contains("\"ok\": true") && !steps.contains("false"), "{steps}");
+    assert!(
+        told.json["healthy"] == true && steps.contains("\"ok\": true") && !steps.contains("false"),
+        "{steps}"
+    );
 }
 
 #[test]
 fn madang_is_well() {
-    let yard = Yard::start(&["--subprotocol", "chat.v1", "--allowed-origin", "https://app.example"]);
+    let yard =
+        Yard::start(&["--subprotocol", "chat.v1", "--allowed-origin", "https://app.example"]);
     let (socket, http) = (yard.url("/ws/kitchen"), format!("http://{}", yard.address));
     is_well(&[&socket]);
     is_well(&[&yard.url("/ws")]);
@@ -122,7 +126,13 @@ fn npm_socket_io_refuses() {
         let told = examine(&[node.url(path)]);
         assert_eq!(told.codes, [code], "{path}: {}", told.json["steps"]);
     }
-    let told = examine(&[node.url("/"), "--as".into(), "socketio".into(), "--origin".into(), "https://other.example".into()]);
+    let told = examine(&[
+        node.url("/"),
+        "--as".into(),
+        "socketio".into(),
+        "--origin".into(),
+        "https://other.example".into(),
+    ]);
     assert_eq!(told.codes, ["D50"], "{}", told.json["steps"]);
     let Some(node) = Node::start(&["deaf.mjs"]) else { return };
     let refused = Bed::new(&[&node.url("/"), "--as", "socketio", "--token", "wrong-token"]);
@@ -146,7 +156,8 @@ impl Rabbit {
             return None;
         }
         let listeners: Vec<_> = (0..5).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports: Vec<u16> = listeners.iter().map(|one| one.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> =
+            listeners.iter().map(|one| one.local_addr().unwrap().port()).collect();
         drop(listeners);
         let dir = std::env::temp_dir().join(format!("madang-rabbit-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -188,7 +199,9 @@ impl Drop for Rabbit {
         let id = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         drop(self.child.wait());
-        drop(Command::new("epmd").arg("-kill").env("ERL_EPMD_PORT", self.epmd.to_string()).output());
+        drop(
+            Command::new("epmd").arg("-kill").env("ERL_EPMD_PORT", self.epmd.to_string()).output(),
+        );
         drop(std::fs::remove_dir_all(&self.dir));
     }
 }

@@ -1,9 +1,11 @@
 //! A bed of broken servers and proxies, each with its real behaviour on the wire, and `madang doctor`
 //! as its user starts it: the right code for each, and none for those that are well.
 //!
-//! `MADANG_DOCTOR_PAGE=docs/doctor.md` makes the page with what it prints.
+//! `page.rs` makes docs/doctor.md from the same bed.
 
 #![expect(clippy::unwrap_used, reason = "panics are how a test fails")]
+#![expect(clippy::unnecessary_wraps, reason = "what makes a case gives what `Case::make` wants")]
+#![expect(clippy::format_push_string, reason = "the texts are short")]
 
 mod bed;
 mod certificates;

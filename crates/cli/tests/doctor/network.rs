@@ -36,7 +36,9 @@ fn full(address: SocketAddr) -> Option<(SocketAddr, Vec<OwnedFd>)> {
         match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
             Ok(stream) => held.push(stream.into()),
             // Dropped: it is full.
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => return Some((address, held)),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                return Some((address, held));
+            }
             Err(_) => return None,
         }
     }
@@ -49,7 +51,11 @@ pub(crate) fn own_address() -> Option<Ipv4Addr> {
     // Nothing is sent: it only chooses an address.
     socket.connect("198.51.100.1:9").ok()?;
     match socket.local_addr().ok()? {
-        SocketAddr::V4(address) if !address.ip().is_loopback() && !address.ip().is_unspecified() => Some(*address.ip()),
+        SocketAddr::V4(address)
+            if !address.ip().is_loopback() && !address.ip().is_unspecified() =>
+        {
+            Some(*address.ip())
+        }
         _ => None,
     }
 }
@@ -88,9 +94,11 @@ pub(crate) const CASES: &[Case] = &[
         make: || {
             let (dead, held) = full((Ipv6Addr::LOCALHOST, 0).into())?;
             let port = dead.port();
-            let server = Server::at(&format!("127.0.0.1:{port}"), |mut stream, _| good(&mut stream));
+            let server =
+                Server::at(&format!("127.0.0.1:{port}"), |mut stream, _| good(&mut stream));
             let url = format!("ws://both.example:{port}/ws");
-            let bed = Bed::new(&[&url, "--resolve", "::1", "--resolve", "127.0.0.1", "--timeout", "1s"]);
+            let bed =
+                Bed::new(&[&url, "--resolve", "::1", "--resolve", "127.0.0.1", "--timeout", "1s"]);
             Some(bed.keep(held).keep(server))
         },
     },
@@ -143,8 +151,11 @@ pub(crate) const CASES: &[Case] = &[
             let server = Server::new(|mut stream, _| {
                 // Something else than PROXY is neither answered nor closed.
                 let mut start = [0; 6];
-                if std::io::Read::read_exact(&mut stream, &mut start).is_ok() && &start == b"PROXY " {
-                    while std::io::Read::read_exact(&mut stream, &mut start[..1]).is_ok() && start[0] != b'\n' {}
+                if std::io::Read::read_exact(&mut stream, &mut start).is_ok() && &start == b"PROXY "
+                {
+                    while std::io::Read::read_exact(&mut stream, &mut start[..1]).is_ok()
+                        && start[0] != b'\n'
+                    {}
                     good(&mut stream);
                 }
                 wire::listen(&mut stream);

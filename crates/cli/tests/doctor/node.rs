@@ -4,13 +4,21 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{certificates::{Authority, File, Wrong}, yard::Yard};
+use super::{
+    certificates::{Authority, File, Wrong},
+    yard::Yard,
+};
 
 fn look(config: &str, few: bool) -> (i32, Value) {
     let config = File::new("madang.toml", config);
     let program = env!("CARGO_BIN_EXE_madang");
-    let line = format!("{}exec {program} doctor --server --json --config {}", if few { "ulimit -n 512; " } else { "" }, config.path());
-    let output = Command::new("sh").args(["-c", &line]).env_remove("MADANG_CONFIG").output().unwrap();
+    let line = format!(
+        "{}exec {program} doctor --server --json --config {}",
+        if few { "ulimit -n 512; " } else { "" },
+        config.path()
+    );
+    let output =
+        Command::new("sh").args(["-c", &line]).env_remove("MADANG_CONFIG").output().unwrap();
     let json = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code().unwrap(), json)
@@ -36,7 +44,8 @@ fn the_listener_and_its_limits_are_found() {
 
 #[test]
 fn what_is_wrong_with_the_node_is_found() {
-    let expired = Authority::new().wrong(&["localhost"], &Wrong { years: Some((2020, 2021)), ..Wrong::default() });
+    let expired = Authority::new()
+        .wrong(&["localhost"], &Wrong { years: Some((2020, 2021)), ..Wrong::default() });
     let certificate = File::new("c.pem", &expired.pem);
     let key = File::new("k.pem", &expired.key_pem);
     // Port 9 is nobody's here.

@@ -54,7 +54,11 @@ fn page() {
     let cases: Vec<_> = GROUPS.iter().flat_map(|(_, cases)| cases.iter()).collect();
     assert!(cases.len() >= 45);
     for case in &cases {
-        assert!(page.contains(&heading(case)), "docs/doctor.md lacks “{}”; see page.rs", heading(case));
+        assert!(
+            page.contains(&heading(case)),
+            "docs/doctor.md lacks “{}”; see page.rs",
+            heading(case)
+        );
     }
     let told = page.lines().filter(|line| line.starts_with("### D")).count();
     assert_eq!(told, cases.len(), "docs/doctor.md has cases that are gone; see page.rs");
@@ -118,7 +122,8 @@ fn said(bed: &Bed) -> String {
         lines.truncate(LINES);
         lines.push("              …");
     }
-    let shown: Vec<_> = bed.arguments.iter().map(|argument| quoted(&stable(argument, bed))).collect();
+    let shown: Vec<_> =
+        bed.arguments.iter().map(|argument| quoted(&stable(argument, bed))).collect();
     format!("$ madang doctor {}\n{}", shown.join(" "), lines.join("\n").trim_end())
 }
 
@@ -144,9 +149,12 @@ fn stable(text: &str, bed: &Bed) -> String {
             text = text.replace(argument.as_str(), "root.pem");
         }
     }
-    let resolver = text.lines().find(|line| line.contains("resolvers of this machine")).map(str::to_owned);
+    let resolver =
+        text.lines().find(|line| line.contains("resolvers of this machine")).map(str::to_owned);
     match resolver {
-        Some(line) => text.replace(&line, "            resolvers of this machine: nameserver 192.0.2.53"),
+        Some(line) => {
+            text.replace(&line, "            resolvers of this machine: nameserver 192.0.2.53")
+        }
         None => text,
     }
 }
@@ -166,10 +174,13 @@ fn plain_url(bed: &Bed) -> Option<String> {
 }
 
 fn wscat(bed: &Bed) -> Option<String> {
-    let program = PathBuf::from(std::env::var_os("MADANG_BED_NODE")?).join("node_modules/.bin/wscat");
+    let program =
+        PathBuf::from(std::env::var_os("MADANG_BED_NODE")?).join("node_modules/.bin/wscat");
     let mut command = Command::new(program);
     command.args(["--no-color", "-c", &plain_url(bed)?]);
-    for (flag, theirs) in [("--ca", "--ca"), ("--origin", "-o"), ("--header", "-H"), ("--subprotocol", "-s")] {
+    for (flag, theirs) in
+        [("--ca", "--ca"), ("--origin", "-o"), ("--header", "-H"), ("--subprotocol", "-s")]
+    {
         if let Some(value) = value(bed, flag) {
             command.args([theirs, value]);
         }
@@ -179,7 +190,9 @@ fn wscat(bed: &Bed) -> Option<String> {
 
 fn websocat(bed: &Bed) -> Option<String> {
     let mut command = Command::new(std::env::var_os("MADANG_WEBSOCAT")?);
-    for (flag, theirs) in [("--origin", "--origin"), ("--header", "-H"), ("--subprotocol", "--protocol")] {
+    for (flag, theirs) in
+        [("--origin", "--origin"), ("--header", "-H"), ("--subprotocol", "--protocol")]
+    {
         if let Some(value) = value(bed, flag) {
             command.arg(format!("{theirs}={value}"));
         }
@@ -215,8 +228,13 @@ fn told(mut command: Command, bed: &Bed) -> String {
     drop(child.kill());
     drop(child.wait());
     let text = String::from_utf8_lossy(&read.join().unwrap()).into_owned();
-    let words = stable(&text, bed).replace('\u{1b}', "").replace("[2K[0G", "").replace("[1G", "").replace("[0J", "");
-    let lines: Vec<_> = words.lines().map(str::trim).filter(|line| !line.is_empty() && *line != ">").collect();
+    let words = stable(&text, bed)
+        .replace('\u{1b}', "")
+        .replace("[2K[0G", "")
+        .replace("[1G", "")
+        .replace("[0J", "");
+    let lines: Vec<_> =
+        words.lines().map(str::trim).filter(|line| !line.is_empty() && *line != ">").collect();
     let end = match code {
         None => "runs until it is ended".to_owned(),
         Some(status) => format!("exit {}", status.code().unwrap_or(-1)),

@@ -2,18 +2,22 @@
 
 use super::{bed, certificates::File, wire::Server, wire::head, wire::say};
 
-const SECRETS: [&str; 5] = ["tok3n-of-ana", "c00kie-of-ana", "qu3ry-of-ana", "s3t-by-server", "h3ader-of-ana"];
+const SECRETS: [&str; 5] =
+    ["tok3n-of-ana", "c00kie-of-ana", "qu3ry-of-ana", "s3t-by-server", "h3ader-of-ana"];
 
 #[test]
 fn neither_text_nor_json_nor_report_has_them() {
     // Everything that was sent comes back in the body.
     let server = Server::new(|mut stream, _| {
         let Some(head) = head(&mut stream) else { return };
-        let echo = format!("{:?}", head);
+        let echo = format!("{head:?}");
         say(&mut stream, "401 Unauthorized\r\nSet-Cookie: sid=s3t-by-server; Path=/", &echo);
     });
     let report = File::new("report.json", "");
-    let url = format!("ws://ana:p4ss-of-ana@{}/ws?access_token=qu3ry-of-ana&room=kitchen", server.address);
+    let url = format!(
+        "ws://ana:p4ss-of-ana@{}/ws?access_token=qu3ry-of-ana&room=kitchen",
+        server.address
+    );
     let arguments: Vec<String> = [
         url.as_str(),
         "--token",
@@ -93,7 +97,8 @@ fn bad_arguments() {
 #[test]
 fn help_says_what_cannot_be_seen_and_the_readme_has_every_flag() {
     let run = |arguments: &[&str]| {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_madang")).args(arguments).output();
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_madang")).args(arguments).output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
     let help = run(&["doctor", "--help"]);

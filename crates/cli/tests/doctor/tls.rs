@@ -7,12 +7,11 @@ use std::{
 };
 
 use tokio_rustls::rustls::{
-    ServerConfig, ServerConnection, StreamOwned, RootCertStore,
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
     version::{TLS12, TLS13},
-    SupportedProtocolVersion,
 };
 
 use super::{
@@ -21,7 +20,11 @@ use super::{
     wire::{self, Server},
 };
 
-fn config(leaf: &Leaf, clients: Option<&str>, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+fn config(
+    leaf: &Leaf,
+    clients: Option<&str>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
@@ -139,7 +142,10 @@ pub(crate) const CASES: &[Case] = &[
             });
             let url = format!("http://127.0.0.1:{}/issuer.crt", store.port());
             let wrong = Wrong { issuer_url: Some(url), ..Wrong::default() };
-            Some(server_with(&authority.wrong(&["localhost"], &wrong).without_intermediate()).keep(store))
+            Some(
+                server_with(&authority.wrong(&["localhost"], &wrong).without_intermediate())
+                    .keep(store),
+            )
         },
     },
     Case {
@@ -264,7 +270,8 @@ fn what_a_client_certificate_opens_is_well() {
     let client = authority.server(&["client.example"]);
     for version in BOTH {
         let server = with(config(&leaf, Some(&leaf.root), &[version]));
-        let (certificate, key) = (File::new("client.pem", &client.pem), File::new("client.key", &client.key_pem));
+        let (certificate, key) =
+            (File::new("client.pem", &client.pem), File::new("client.key", &client.key_pem));
         let bed = at(server, &leaf).and(&["--cert", certificate.path(), "--key", key.path()]);
         let told = super::bed::examine(&bed.arguments);
         assert_eq!((told.exit, told.codes.len()), (0, 0), "{version:?} {}", told.json);

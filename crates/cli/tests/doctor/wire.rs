@@ -101,7 +101,8 @@ pub(crate) fn head(stream: &mut impl Read) -> Option<Head> {
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let mut lines = text.lines();
     let mut first = lines.next()?.split(' ');
-    let mut head = Head { method: first.next()?.into(), target: first.next()?.into(), headers: Vec::new() };
+    let mut head =
+        Head { method: first.next()?.into(), target: first.next()?.into(), headers: Vec::new() };
     for line in lines {
         if let Some((name, value)) = line.split_once(": ") {
             head.headers.push((name.into(), value.into()));
@@ -113,7 +114,8 @@ pub(crate) fn head(stream: &mut impl Read) -> Option<Head> {
 /// An answer with its body; then the end.
 pub(crate) fn say(stream: &mut impl Write, head: &str, body: &str) {
     let length = body.len();
-    let text = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let text =
+        format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     drop(stream.write_all(text.as_bytes()));
     drop(stream.flush());
 }
@@ -239,7 +241,9 @@ pub(crate) fn echo() -> Server {
     Server::new(|mut stream, _| {
         let Some(head) = head(&mut stream) else { return };
         if upgrade(&mut stream, &head, &Answering::default()) {
-            speak(&mut stream, |_, payload| Some(if payload.len() < 60_000 { frame(TEXT, payload) } else { Vec::new() }));
+            speak(&mut stream, |_, payload| {
+                Some(if payload.len() < 60_000 { frame(TEXT, payload) } else { Vec::new() })
+            });
         }
     })
 }

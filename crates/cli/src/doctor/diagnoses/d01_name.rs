@@ -25,7 +25,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let host = &evidence.target.host;
     let mut wire = vec![said!("look-up of {host}: {why}", "{host} 조회: {why}")];
     if let Some(resolvers) = resolvers() {
-        wire.push(said!("resolvers of this machine: {resolvers}", "이 컴퓨터의 리졸버: {resolvers}"));
+        wire.push(said!(
+            "resolvers of this machine: {resolvers}",
+            "이 컴퓨터의 리졸버: {resolvers}"
+        ));
     }
     let seen = Seen::new(wire)?;
     if why.contains("emporary") || why.contains("in time") {
@@ -40,7 +43,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 /// As the system's resolver reads them.
 fn resolvers() -> Option<String> {
     let text = std::fs::read_to_string("/etc/resolv.conf").ok()?;
-    let lines = text.lines().filter(|line| line.starts_with("nameserver") || line.starts_with("search"));
+    let lines =
+        text.lines().filter(|line| line.starts_with("nameserver") || line.starts_with("search"));
     let lines: Vec<_> = lines.take(6).collect();
     (!lines.is_empty()).then(|| lines.join(", "))
 }

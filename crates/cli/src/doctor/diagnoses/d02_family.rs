@@ -24,26 +24,23 @@ pub(super) const D02: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let of = |v6: bool| {
-        evidence.dials.iter().filter(move |dial| dial.address.is_ipv6() == v6)
-    };
+    let of = |v6: bool| evidence.dials.iter().filter(move |dial| dial.address.is_ipv6() == v6);
     let is_dead = |v6: bool| {
         let mut dials = of(v6).peekable();
-        dials.peek().is_some() && dials.all(|dial| is_lost(dial))
+        dials.peek().is_some() && dials.all(is_lost)
     };
     let works = |v6: bool| of(v6).any(|dial| dial.came == Dialed::Open);
     let dead = [true, false].into_iter().find(|&v6| is_dead(v6) && works(!v6))?;
     Seen::new(of(dead).chain(of(!dead)).map(super::d03_refused::dial))
 }
 
-/// A refusal on the loopback is what every server on 127.0.0.1 gives for ::1; browsers go on at
+/// A refusal on the loopback is what every server on 127.0.0.1 gives for `::1`; browsers go on at
 /// once.
 fn is_lost(dial: &Dial) -> bool {
     match dial.came {
-        Dialed::Open => false,
         Dialed::Refused => !dial.address.ip().is_loopback(),
         // A machine without IPv6 says nothing about the server.
-        Dialed::Failed(_) => false,
+        Dialed::Open | Dialed::Failed(_) => false,
         Dialed::Silence => true,
     }
 }

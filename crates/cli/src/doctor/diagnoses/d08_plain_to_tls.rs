@@ -31,11 +31,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         Came::Silence | Came::Closed | Came::Reset | Came::Half(_) | Came::Bytes(_) => {
             // The same port shakes hands.
             let look = evidence.look(LookKind::Tls)?;
-            let shakes = match &look.exchange.came {
-                Came::Answer(_) => true,
-                Came::NoTls(TlsFault::Alert(_) | TlsFault::OldVersion(_)) => true,
-                _ => false,
-            };
+            let shakes = matches!(
+                &look.exchange.came,
+                Came::Answer(_) | Came::NoTls(TlsFault::Alert(_) | TlsFault::OldVersion(_))
+            );
             if !shakes {
                 return None;
             }
@@ -46,7 +45,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         }
         _ => return None,
     };
-    let url = evidence.target.shown().replacen("ws://", "wss://", 1).replacen("http://", "https://", 1);
+    let url =
+        evidence.target.shown().replacen("ws://", "wss://", 1).replacen("http://", "https://", 1);
     Some(seen.lines(vec![format!("madang doctor {url}")]))
 }
 

@@ -29,7 +29,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let origin = evidence.sent.origin.as_deref()?;
     let dial = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
     let answer = evidence.answered()?;
-    if evidence.target.secure || !origin.starts_with("https://") || dial.address.ip().is_loopback() {
+    if evidence.target.secure || !origin.starts_with("https://") || dial.address.ip().is_loopback()
+    {
         return None;
     }
     let (url, address, status) = (evidence.target.shown(), dial.address, answer.status);

@@ -5,10 +5,7 @@ use super::prelude::*;
 pub(super) const D10: Diagnosis = Diagnosis {
     code: "D10",
     class: Class::Tls,
-    title: Text::new(
-        "the certificate is out of its dates",
-        "인증서의 유효 기간이 아닙니다",
-    ),
+    title: Text::new("the certificate is out of its dates", "인증서의 유효 기간이 아닙니다"),
     means: Text::new(
         "By this machine's clock the certificate has expired or is not valid yet. Either the certificate or the clock is wrong.",
         "이 컴퓨터의 시계로 보면 인증서가 만료되었거나 아직 유효하지 않습니다. 인증서나 시계 중 하나가 틀렸습니다.",

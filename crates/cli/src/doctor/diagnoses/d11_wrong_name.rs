@@ -5,10 +5,7 @@ use super::prelude::*;
 pub(super) const D11: Diagnosis = Diagnosis {
     code: "D11",
     class: Class::Tls,
-    title: Text::new(
-        "the certificate is for another name",
-        "다른 이름의 인증서입니다",
-    ),
+    title: Text::new("the certificate is for another name", "다른 이름의 인증서입니다"),
     means: Text::new(
         "None of the names in the certificate is the one in the URL. Often the default host of a proxy answers, because none is configured for this name; browsers look only at the subject alternative names, not at the common name.",
         "인증서에 있는 이름 가운데 URL의 이름이 없습니다. 이 이름으로 설정된 호스트가 없어 프록시의 기본 호스트가 답하는 경우가 많습니다. 브라우저는 CN이 아니라 SAN만 봅니다.",
@@ -37,8 +34,14 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "{asked}에 접속했는데 인증서({subject})의 이름은 {names}입니다"
     )])?;
     let name = leaf.names.iter().find(|name| !name.starts_with('*'));
-    Some(seen.lines(name.map(|name| {
-        let at = evidence.target.port;
-        format!("madang doctor wss://{name}:{at}{}", evidence.target.path)
-    }).into_iter().collect()))
+    Some(
+        seen.lines(
+            name.map(|name| {
+                let at = evidence.target.port;
+                format!("madang doctor wss://{name}:{at}{}", evidence.target.path)
+            })
+            .into_iter()
+            .collect(),
+        ),
+    )
 }

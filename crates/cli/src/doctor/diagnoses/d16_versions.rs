@@ -34,13 +34,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             "The server speaks only TLS 1.1 or older, which browsers have given up.",
             "서버가 TLS 1.1 이하만 합니다. 브라우저는 더 이상 지원하지 않습니다."
         ));
-        let lines = ["# nginx", "ssl_protocols TLSv1.2 TLSv1.3;", "# Apache", "SSLProtocol -all +TLSv1.2 +TLSv1.3", "# HAProxy", "ssl-default-bind-options ssl-min-ver TLSv1.2"];
+        let lines = [
+            "# nginx",
+            "ssl_protocols TLSv1.2 TLSv1.3;",
+            "# Apache",
+            "SSLProtocol -all +TLSv1.2 +TLSv1.3",
+            "# HAProxy",
+            "ssl-default-bind-options ssl-min-ver TLSv1.2",
+        ];
         return Some(seen.lines(lines.map(str::to_owned).to_vec()));
     }
     let refused = match &tls.failed {
         Some(TlsFault::Alert(alert)) => Some(format!("alert {alert}")),
-        Some(_) => None,
-        None => None,
+        _ => None,
     };
     if let (Some(refused), Some("h2")) = (&refused, tls.alpn_when_free.as_deref()) {
         return h2(said!(
@@ -86,6 +92,12 @@ fn h2(wire: Said) -> Option<Seen> {
         "The server speaks only HTTP/2 here. Upgrade does not exist there, so that browsers cannot open a WebSocket.",
         "서버가 HTTP/2만 합니다. HTTP/2에는 Upgrade가 없어서 브라우저가 WebSocket을 열 수 없습니다."
     ));
-    let lines = ["# HAProxy", "bind :443 ssl crt NAME.pem alpn h2,http/1.1", "# Envoy: alpn_protocols", "- h2", "- http/1.1"];
+    let lines = [
+        "# HAProxy",
+        "bind :443 ssl crt NAME.pem alpn h2,http/1.1",
+        "# Envoy: alpn_protocols",
+        "- h2",
+        "- http/1.1",
+    ];
     Some(seen.lines(lines.map(str::to_owned).to_vec()))
 }

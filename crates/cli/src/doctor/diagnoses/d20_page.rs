@@ -27,7 +27,15 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal().filter(|answer| matches!(answer.status, 200 | 204))?;
     let mut seen = Seen::answer(answer);
     let body = answer.lower();
-    let shell = ["id=\"root\"", "id=root", "id=\"app\"", "id=app", "id=\"__next\"", "<app-root", "id=\"__nuxt\""];
+    let shell = [
+        "id=\"root\"",
+        "id=root",
+        "id=\"app\"",
+        "id=app",
+        "id=\"__next\"",
+        "<app-root",
+        "id=\"__nuxt\"",
+    ];
     if answer.is_html() && shell.iter().any(|mark| body.contains(mark)) {
         seen = seen.means(said!(
             "This is the start page of a single-page application: its fallback answers every path that nothing else does, so also this one.",

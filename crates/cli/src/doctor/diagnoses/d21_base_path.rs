@@ -31,10 +31,16 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let base = format!("{scheme}://{}", evidence.target.authority);
     let kind = answer.header("content-type").unwrap_or_default();
     let (means, line) = if text.starts_with("Welcome to SockJS!") {
-        (said!("SockJS greets at its base path.", "SockJS가 기본 경로에서 인사합니다."), format!("{base}{path}/websocket"))
+        (
+            said!("SockJS greets at its base path.", "SockJS가 기본 경로에서 인사합니다."),
+            format!("{base}{path}/websocket"),
+        )
     } else if text.contains("\"websocket\":") && text.contains("\"origins\"") {
         let root = path.strip_suffix("/info").unwrap_or(path);
-        (said!("This is the /info of SockJS.", "SockJS의 /info입니다."), format!("{base}{root}/websocket"))
+        (
+            said!("This is the /info of SockJS.", "SockJS의 /info입니다."),
+            format!("{base}{root}/websocket"),
+        )
     } else if text.starts_with("0{\"sid\"") || text.contains(":0{\"sid\"") {
         let path = &evidence.target.path;
         (
@@ -42,7 +48,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             format!("{base}{path}?EIO=4&transport=websocket"),
         )
     } else if kind.starts_with("text/event-stream") {
-        (said!("Server-Sent Events are served here.", "Server-Sent Events를 보내는 곳입니다."), format!("madang doctor --as sse {}", evidence.target.shown()))
+        (
+            said!("Server-Sent Events are served here.", "Server-Sent Events를 보내는 곳입니다."),
+            format!("madang doctor --as sse {}", evidence.target.shown()),
+        )
     } else {
         return None;
     };

@@ -31,7 +31,8 @@ pub(super) fn with_found(evidence: &Evidence, seen: Seen) -> Seen {
     let Some(status) = look.exchange.came.answer().map(|answer| answer.status) else { return seen };
     let url = look.exchange.url.clone();
     let seen = seen.also(said!("{url} answers: {status}", "{url}은 답합니다: {status}"));
-    let mut seen = seen.cure(said!("Use the path that answers: {url}", "답하는 경로를 쓰십시오: {url}"));
+    let mut seen =
+        seen.cure(said!("Use the path that answers: {url}", "답하는 경로를 쓰십시오: {url}"));
     seen.no_proxy = true;
     seen
 }

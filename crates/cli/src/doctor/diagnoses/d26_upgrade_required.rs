@@ -30,7 +30,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return None;
     }
     let body = answer.lower();
-    if body.contains("sec-websocket-key") || matches!(answer.header("madang-code"), Some("M207" | "M208")) {
+    if body.contains("sec-websocket-key")
+        || matches!(answer.header("madang-code"), Some("M207" | "M208"))
+    {
         return None;
     }
     let seen = Seen::answer(answer);
@@ -44,5 +46,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "서버는 WebSocket 버전 {versions}만 합니다. 요청한 것은 유일한 표준인 13입니다."
     ));
     seen.no_proxy = true;
-    Some(seen.cure(said!("Update the server's WebSocket library.", "서버의 WebSocket 라이브러리를 갱신하십시오.")))
+    Some(seen.cure(said!(
+        "Update the server's WebSocket library.",
+        "서버의 WebSocket 라이브러리를 갱신하십시오."
+    )))
 }

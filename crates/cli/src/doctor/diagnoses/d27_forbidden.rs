@@ -55,12 +55,21 @@ fn told_apart(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
     }
     if evidence.opens(LookKind::NoCookie) {
         return seen
-            .means(said!("The cookie that was sent is the reason: it has expired, or another session's.", "보낸 쿠키가 원인입니다. 만료되었거나 다른 세션의 것입니다."))
-            .cure(said!("Log in anew, and send the new cookie.", "다시 로그인해서 새 쿠키를 보내십시오."));
+            .means(said!(
+                "The cookie that was sent is the reason: it has expired, or another session's.",
+                "보낸 쿠키가 원인입니다. 만료되었거나 다른 세션의 것입니다."
+            ))
+            .cure(said!(
+                "Log in anew, and send the new cookie.",
+                "다시 로그인해서 새 쿠키를 보내십시오."
+            ));
     }
     if evidence.opens(LookKind::NoAuthorization) {
         return seen
-            .means(said!("The Authorization that was sent is the reason: without it the server lets us in.", "보낸 Authorization이 원인입니다. 없으면 들어갈 수 있습니다."))
+            .means(said!(
+                "The Authorization that was sent is the reason: without it the server lets us in.",
+                "보낸 Authorization이 원인입니다. 없으면 들어갈 수 있습니다."
+            ))
             .cure(said!("Take a fresh token.", "새 토큰을 받으십시오."));
     }
     if body.contains("csrf") {
@@ -82,12 +91,20 @@ fn is_origin(evidence: &Evidence, answer: &Answer) -> bool {
 fn origin(evidence: &Evidence, seen: Seen) -> Seen {
     let Some(origin) = &evidence.sent.origin else {
         return seen
-            .means(said!("The server wants an Origin header, as browsers send it.", "서버가 브라우저처럼 Origin 헤더를 요구합니다."))
-            .cure(said!("Give the page's: --origin https://PAGE.", "페이지의 출처를 주십시오: --origin https://PAGE."));
+            .means(said!(
+                "The server wants an Origin header, as browsers send it.",
+                "서버가 브라우저처럼 Origin 헤더를 요구합니다."
+            ))
+            .cure(said!(
+                "Give the page's: --origin https://PAGE.",
+                "페이지의 출처를 주십시오: --origin https://PAGE."
+            ));
     };
     let mut entry = vec![
         format!("madang serve --allowed-origin {origin}"),
-        format!("new Server(http, {{ cors: {{ origin: [\"{origin}\"], credentials: true }} }})   // Socket.IO"),
+        format!(
+            "new Server(http, {{ cors: {{ origin: [\"{origin}\"], credentials: true }} }})   // Socket.IO"
+        ),
         format!("check_origin: [\"{origin}\"]   # Phoenix"),
         format!("config.action_cable.allowed_request_origins = [\"{origin}\"]   # Rails"),
     ];
@@ -99,7 +116,10 @@ fn origin(evidence: &Evidence, seen: Seen) -> Seen {
         "It is the origin: pages of {origin} are not on the server's list.",
         "출처 문제입니다. {origin}의 페이지는 서버의 목록에 없습니다."
     ))
-    .cure(said!("Add {origin} to the allowed origins of the server, exactly so:", "서버의 허용 출처에 {origin}을 그대로 더하십시오:"))
+    .cure(said!(
+        "Add {origin} to the allowed origins of the server, exactly so:",
+        "서버의 허용 출처에 {origin}을 그대로 더하십시오:"
+    ))
     .lines(entry)
 }
 
@@ -110,8 +130,14 @@ fn login(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
     let wants = if scheme.is_empty() { String::new() } else { format!(" ({scheme})") };
     if carried {
         return seen
-            .means(said!("It is the login{wants}: what was sent as proof is not taken.", "로그인 문제입니다{wants}. 보낸 인증 정보를 받아들이지 않습니다."))
-            .cure(said!("Take a fresh token or cookie, and see that it is meant for this server.", "새 토큰이나 쿠키를 받고, 이 서버용인지 확인하십시오."));
+            .means(said!(
+                "It is the login{wants}: what was sent as proof is not taken.",
+                "로그인 문제입니다{wants}. 보낸 인증 정보를 받아들이지 않습니다."
+            ))
+            .cure(said!(
+                "Take a fresh token or cookie, and see that it is meant for this server.",
+                "새 토큰이나 쿠키를 받고, 이 서버용인지 확인하십시오."
+            ));
     }
     if answer.status == 401 || !scheme.is_empty() {
         return seen

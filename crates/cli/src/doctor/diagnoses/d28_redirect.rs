@@ -28,12 +28,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let seen = Seen::answer(answer);
     let to = answer.header("location").unwrap_or_default();
     let path = to.split('?').next().unwrap_or_default().to_lowercase();
-    if ["login", "signin", "sign_in", "sso", "oauth", "auth/"].iter().any(|word| path.contains(word)) {
+    if ["login", "signin", "sign_in", "sso", "oauth", "auth/"]
+        .iter()
+        .any(|word| path.contains(word))
+    {
         return Some(seen.means(said!(
             "It leads to a login page: the session is missing or over.",
             "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
         )));
     }
     let ws = to.replacen("https://", "wss://", 1).replacen("http://", "ws://", 1);
-    Some(seen.lines(if ws.contains("://") { vec![format!("new WebSocket(\"{ws}\")")] } else { Vec::new() }))
+    Some(seen.lines(if ws.contains("://") {
+        vec![format!("new WebSocket(\"{ws}\")")]
+    } else {
+        Vec::new()
+    }))
 }

@@ -30,7 +30,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         || body.contains("size of a request header field exceeds")
         || body.contains("header fields too large")
         || body.contains("request line too large");
-    if !matches!(answer.status, 413 | 414 | 431) && !(answer.status == 400 && says) {
+    let fits = matches!(answer.status, 413 | 414 | 431) || (answer.status == 400 && says);
+    if !fits {
         return None;
     }
     let length = evidence.sent.head;

@@ -26,7 +26,8 @@ pub(super) const D33: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal()?;
-    if !matches!(answer.status, 502 | 504) && !(answer.status == 503 && is_backend(answer)) {
+    let fits = matches!(answer.status, 502 | 504) || (answer.status == 503 && is_backend(answer));
+    if !fits {
         return None;
     }
     let took = evidence.answer.as_ref().map(|exchange| exchange.took).unwrap_or_default();
@@ -49,7 +50,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     Some(seen)
 }
 
-/// What HAProxy, Apache and balancers say with a 503.
+/// What `HAProxy`, Apache and balancers say with a 503.
 fn is_backend(answer: &Answer) -> bool {
     let body = answer.lower().split_whitespace().collect::<Vec<_>>().join(" ");
     body.contains("no server is available to handle this request")

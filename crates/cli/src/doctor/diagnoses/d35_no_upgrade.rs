@@ -23,9 +23,17 @@ pub(super) const D35: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal()?;
     let what = match answer.fault.as_ref()? {
-        UpgradeFault::NoUpgrade => said!("the header Upgrade: websocket is missing", "Upgrade: websocket 헤더가 없습니다"),
-        UpgradeFault::NoConnection => said!("the header Connection: Upgrade is missing", "Connection: Upgrade 헤더가 없습니다"),
-        UpgradeFault::Accept => said!("Sec-WebSocket-Accept is not the answer to the key that was sent", "Sec-WebSocket-Accept가 보낸 키에 대한 답이 아닙니다"),
+        UpgradeFault::NoUpgrade => {
+            said!("the header Upgrade: websocket is missing", "Upgrade: websocket 헤더가 없습니다")
+        }
+        UpgradeFault::NoConnection => said!(
+            "the header Connection: Upgrade is missing",
+            "Connection: Upgrade 헤더가 없습니다"
+        ),
+        UpgradeFault::Accept => said!(
+            "Sec-WebSocket-Accept is not the answer to the key that was sent",
+            "Sec-WebSocket-Accept가 보낸 키에 대한 답이 아닙니다"
+        ),
         UpgradeFault::Subprotocol(_) | UpgradeFault::Extensions(_) => return None,
     };
     Some(Seen::answer(answer).also(what))

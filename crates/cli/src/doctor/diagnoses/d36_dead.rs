@@ -37,8 +37,14 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     Some(match direct.and_then(|socket| socket.pong) {
         Some(pong) => {
             let ms = pong.as_millis();
-            seen.also(said!("directly the pong comes after {ms} ms", "직접 접속하면 {ms}ms 뒤에 pong이 옵니다"))
-                .means(said!("The proxy is to blame: directly the ping is answered.", "프록시 탓입니다. 직접 접속하면 ping에 답합니다."))
+            seen.also(said!(
+                "directly the pong comes after {ms} ms",
+                "직접 접속하면 {ms}ms 뒤에 pong이 옵니다"
+            ))
+            .means(said!(
+                "The proxy is to blame: directly the ping is answered.",
+                "프록시 탓입니다. 직접 접속하면 ping에 답합니다."
+            ))
         }
         None => seen,
     })

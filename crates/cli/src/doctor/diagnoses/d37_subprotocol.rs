@@ -31,5 +31,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         None if !evidence.sent.subprotocols.is_empty() => "—".to_owned(),
         _ => return None,
     };
-    Some(Seen::answer(answer).also(said!("asked for: {asked}; picked: {picked}", "요청: {asked}; 선택: {picked}")))
+    Some(
+        Seen::answer(answer)
+            .also(said!("asked for: {asked}; picked: {picked}", "요청: {asked}; 선택: {picked}")),
+    )
 }

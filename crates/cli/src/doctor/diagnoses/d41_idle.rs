@@ -27,7 +27,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return None;
     }
     let mut wire = vec![
-        said!("the idle connection:", "조용한 연결:").join(super::d40_close::told(end)),
+        said!("the idle connection:", "조용한 연결:").join(&super::d40_close::told(end)),
         said!("the one that pings: open to the end", "ping을 보내는 연결: 끝까지 열려 있음"),
     ];
     if let Some(again) = hold.again {

@@ -33,9 +33,13 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 pub(super) fn ends(hold: &Hold, pinging: &End) -> Vec<Said> {
     let mut wire = Vec::new();
     if let Some(idle) = &hold.idle {
-        wire.push(said!("the idle connection:", "조용한 연결:").join(super::d40_close::told(idle)));
+        wire.push(
+            said!("the idle connection:", "조용한 연결:").join(&super::d40_close::told(idle)),
+        );
     }
-    wire.push(said!("the one that pings:", "ping을 보내는 연결:").join(super::d40_close::told(pinging)));
+    wire.push(
+        said!("the one that pings:", "ping을 보내는 연결:").join(&super::d40_close::told(pinging)),
+    );
     let later = seconds(hold.later);
     wire.push(said!("it was opened {later} s later", "{later}초 뒤에 열었음"));
     wire

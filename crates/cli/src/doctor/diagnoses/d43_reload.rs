@@ -5,10 +5,7 @@ use super::prelude::*;
 pub(super) const D43: Diagnosis = Diagnosis {
     code: "D43",
     class: Class::Socket,
-    title: Text::new(
-        "all connections end at one moment",
-        "모든 연결이 한순간에 끝납니다",
-    ),
+    title: Text::new("all connections end at one moment", "모든 연결이 한순간에 끝납니다"),
     means: Text::new(
         "Two connections of different ages ended together: not a time limit, but a reload or restart of the proxy or the server in that moment.",
         "나이가 다른 두 연결이 동시에 끝났습니다. 시간 한도가 아니라 그 순간 프록시나 서버가 설정을 다시 읽거나 다시 시작한 것입니다.",

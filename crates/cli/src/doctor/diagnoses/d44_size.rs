@@ -24,8 +24,11 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let size = evidence.size.as_ref()?;
     let (fails, end) = size.fails.as_ref()?;
     let passes = size.passes;
-    let wire = said!("{passes} bytes pass, {fails} do not:", "{passes}바이트는 통과, {fails}바이트는 안 됨:");
-    let seen = Seen::new([wire.join(super::d40_close::told(end))])?;
+    let wire = said!(
+        "{passes} bytes pass, {fails} do not:",
+        "{passes}바이트는 통과, {fails}바이트는 안 됨:"
+    );
+    let seen = Seen::new([wire.join(&super::d40_close::told(end))])?;
     let owner = match passes {
         8_100..=8_192 => "Tomcat (8 KiB)",
         65_400..=65_536 => "Jetty (64 KiB)",

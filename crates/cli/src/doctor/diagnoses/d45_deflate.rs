@@ -27,18 +27,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         && !well(socket)
         && well(plain)
     {
-        let with = socket.end.as_ref().map_or_else(
-            || said!("no pong", "pong 없음"),
-            super::d40_close::told,
-        );
+        let with = socket
+            .end
+            .as_ref()
+            .map_or_else(|| said!("no pong", "pong 없음"), super::d40_close::told);
         return Seen::new([
-            said!("with permessage-deflate:", "permessage-deflate로:").join(with),
+            said!("with permessage-deflate:", "permessage-deflate로:").join(&with),
             said!("without: ping and pong, and it stays open", "없이: ping과 pong, 열려 있음"),
         ]);
     }
     let end = evidence.size.as_ref()?.deflate_fails.as_ref()?;
     Seen::new([
-        said!("a compressed message of 1,000 bytes:", "1,000바이트를 압축한 메시지:").join(super::d40_close::told(end)),
+        said!("a compressed message of 1,000 bytes:", "1,000바이트를 압축한 메시지:")
+            .join(&super::d40_close::told(end)),
         said!("the same message not compressed passes", "같은 메시지를 압축하지 않으면 통과"),
     ])
 }

@@ -29,7 +29,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if is_held(evidence) {
         let patience = seconds(evidence.patience);
         let wire = [
-            said!("not even the head of the answer came within {patience} s", "{patience}초 안에 응답의 헤더조차 오지 않았습니다"),
+            said!(
+                "not even the head of the answer came within {patience} s",
+                "{patience}초 안에 응답의 헤더조차 오지 않았습니다"
+            ),
             said!("directly it comes at once", "직접 접속하면 바로 옵니다"),
         ];
         return Some(Seen::new(wire)?.means(said!(
@@ -43,7 +46,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let line = told(&stream.arrivals);
     let seen = Seen::new([said!("arrivals: {line}", "도착: {line}")])?;
     let seen = match gzip {
-        Some(coding) => seen.also(said!("Content-Encoding: {coding}", "Content-Encoding: {coding}")),
+        Some(coding) => {
+            seen.also(said!("Content-Encoding: {coding}", "Content-Encoding: {coding}"))
+        }
         None => seen,
     };
     if let Some(direct) = &stream.direct {
@@ -52,8 +57,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         let slower = times(direct) >= 3 && times(&stream.arrivals) * 3 <= times(direct);
         let line = told(direct);
         return slower.then(|| {
-            seen.also(said!("directly: {line}", "직접: {line}"))
-                .means(said!("The proxy gathers what the server sends at once.", "서버는 바로 보내는데 프록시가 모읍니다."))
+            seen.also(said!("directly: {line}", "직접: {line}")).means(said!(
+                "The proxy gathers what the server sends at once.",
+                "서버는 바로 보내는데 프록시가 모읍니다."
+            ))
         });
     }
     proxied.then_some(seen)
@@ -63,9 +70,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 pub(super) fn is_held(evidence: &Evidence) -> bool {
     let silent = matches!(evidence.unanswered(), Some(Came::Silence));
     let direct = evidence.looked(LookKind::Direct);
-    silent
-        && evidence.wanted == Wanted::Events
-        && direct.is_some_and(|answer| answer.status == 200)
+    silent && evidence.wanted == Wanted::Events && direct.is_some_and(|answer| answer.status == 200)
 }
 
 /// Lumps with silence between them. What comes first may be what was kept, in one piece.

@@ -26,15 +26,14 @@ pub(super) const D49: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let polls = evidence.polls.get(1..)?;
     let answers: Vec<_> = polls.iter().filter_map(|poll| poll.came.answer()).collect();
-    let unknown = |answer: &Answer| {
-        super::engine_error(answer) == Some(1) || answer.status == 404
-    };
+    let unknown = |answer: &Answer| super::engine_error(answer) == Some(1) || answer.status == 404;
     let bad = answers.iter().filter(|answer| unknown(answer)).count();
     let good = answers.iter().filter(|answer| answer.status == 200).count();
     if bad == 0 || good == 0 {
         return None;
     }
-    let list = answers.iter().map(|answer| answer.status.to_string()).collect::<Vec<_>>().join(", ");
+    let list =
+        answers.iter().map(|answer| answer.status.to_string()).collect::<Vec<_>>().join(", ");
     let mut wire = vec![said!(
         "requests of one session, each on its own connection: {list}",
         "한 세션의 요청, 연결마다 하나씩: {list}"

@@ -36,7 +36,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
                 "the login was sent; nothing that the protocol knows came within {patience} s",
                 "로그인을 보냈지만 {patience}초 안에 프로토콜에 맞는 답이 오지 않았습니다"
             )];
-            wire.extend(socket.messages.iter().map(|text| said!("this came: {text}", "온 것: {text}")));
+            wire.extend(
+                socket.messages.iter().map(|text| said!("this came: {text}", "온 것: {text}")),
+            );
             Some(Seen::new(wire)?.means(said!(
                 "What listens here does not speak the protocol of --as.",
                 "이곳의 서버는 --as의 프로토콜을 하지 않습니다."

@@ -21,7 +21,8 @@ pub(super) const D52: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let Login::In { heartbeat: Some((sends, wants)) } = evidence.socket.as_ref()?.login.as_ref()? else {
+    let Login::In { heartbeat: Some((sends, wants)) } = evidence.socket.as_ref()?.login.as_ref()?
+    else {
         return None;
     };
     (*sends == 0 || *wants == 0).then(|| {

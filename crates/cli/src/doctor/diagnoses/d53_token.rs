@@ -24,8 +24,13 @@ pub(super) const D53: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let token = evidence.token.as_ref()?;
     let refused = evidence.refusal().is_some_and(|answer| matches!(answer.status, 401 | 403));
-    let closed = evidence.early_end().is_some_and(|end| matches!(end.code, 1008 | 3000 | 3500 | 4001 | 4003 | 4401 | 4403));
-    let login = evidence.socket.as_ref().is_some_and(|socket| matches!(socket.login, Some(Login::Refused(_))));
+    let closed = evidence
+        .early_end()
+        .is_some_and(|end| matches!(end.code, 1008 | 3000 | 3500 | 4001 | 4003 | 4401 | 4403));
+    let login = evidence
+        .socket
+        .as_ref()
+        .is_some_and(|socket| matches!(socket.login, Some(Login::Refused(_))));
     if !refused && !closed && !login {
         return None;
     }
@@ -37,13 +42,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         said!("token of {place}: exp {when}, {ago} s ago", "{place}의 토큰: exp {when}, {ago}초 전")
     } else if let Some(from) = token.not_before.filter(|from| *from > now) {
         let (when, left) = (date(from), from - now);
-        said!("token of {place}: nbf {when}, in {left} s", "{place}의 토큰: nbf {when}, {left}초 뒤")
+        said!(
+            "token of {place}: nbf {when}, in {left} s",
+            "{place}의 토큰: nbf {when}, {left}초 뒤"
+        )
     } else {
         return None;
     };
     let mut wire = vec![wire];
     if let Some(ahead) = evidence.clock_ahead.filter(|ahead| ahead.abs() > 5) {
-        wire.push(said!("this clock is {ahead} s ahead of the server's Date", "이 시계는 서버의 Date보다 {ahead}초 빠름"));
+        wire.push(said!(
+            "this clock is {ahead} s ahead of the server's Date",
+            "이 시계는 서버의 Date보다 {ahead}초 빠름"
+        ));
     }
     if !token.audience.is_empty() {
         let audience = token.audience.join(", ");

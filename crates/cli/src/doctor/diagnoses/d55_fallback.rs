@@ -26,15 +26,14 @@ pub(super) const D55: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let poll = evidence.polls.first()?;
     let good = poll.came.answer().is_some_and(|answer| answer.status == 200);
-    let leg = evidence.wanted == Wanted::Upgrade && !evidence.answer_ok && evidence.answer.is_some();
+    let leg =
+        evidence.wanted == Wanted::Upgrade && !evidence.answer_ok && evidence.answer.is_some();
     if !good || !leg {
         return None;
     }
     let url = &poll.url;
-    let what = evidence.answered().map_or_else(|| "—".to_owned(), |answer| answer.status.to_string());
+    let what =
+        evidence.answered().map_or_else(|| "—".to_owned(), |answer| answer.status.to_string());
     let socket = evidence.answer.as_ref().map(|exchange| exchange.url.clone()).unwrap_or_default();
-    Seen::new([
-        said!("{url}: 200", "{url}: 200"),
-        said!("{socket}: {what}", "{socket}: {what}"),
-    ])
+    Seen::new([said!("{url}: 200", "{url}: 200"), said!("{socket}: {what}", "{socket}: {what}")])
 }

@@ -53,6 +53,8 @@ mod d54_refresh;
 mod d55_fallback;
 mod d56_limits;
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{
@@ -179,6 +181,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    #[expect(clippy::unnecessary_wraps, reason = "it is what `sees` returns, or goes on with `?`")]
     fn new(wire: impl IntoIterator<Item = Said>) -> Option<Self> {
         Some(Self { wire: wire.into_iter().collect(), ..Self::default() })
     }
@@ -252,10 +255,24 @@ pub(crate) fn sorted() -> Vec<&'static Diagnosis> {
 /// Status line, headers that tell something, and the beginning of the body.
 fn shown(answer: &Answer) -> Said {
     const TELLING: &[&str] = &[
-        "server", "via", "location", "www-authenticate", "retry-after", "upgrade", "connection",
-        "sec-websocket-version", "sec-websocket-accept", "sec-websocket-protocol",
-        "sec-websocket-extensions", "content-type", "madang-code", "cf-ray", "cf-mitigated", "allow",
-        "proxy-authenticate", "x-cache",
+        "server",
+        "via",
+        "location",
+        "www-authenticate",
+        "retry-after",
+        "upgrade",
+        "connection",
+        "sec-websocket-version",
+        "sec-websocket-accept",
+        "sec-websocket-protocol",
+        "sec-websocket-extensions",
+        "content-type",
+        "madang-code",
+        "cf-ray",
+        "cf-mitigated",
+        "allow",
+        "proxy-authenticate",
+        "x-cache",
     ];
     let version = if answer.http10 { "1.0" } else { "1.1" };
     let status = http::StatusCode::from_u16(answer.status).ok();
@@ -264,7 +281,7 @@ fn shown(answer: &Answer) -> Said {
     for (name, value) in &answer.headers {
         if TELLING.contains(&name.to_ascii_lowercase().as_str()) {
             let value: String = value.chars().take(200).collect();
-            text.push_str(&format!("\n{name}: {value}"));
+            let _ = write!(text, "\n{name}: {value}");
         }
     }
     let body = answer.text();
@@ -272,7 +289,7 @@ fn shown(answer: &Answer) -> Said {
     if !body.is_empty() {
         let short: String = body.chars().take(300).collect();
         let more = if short.len() < body.len() { "…" } else { "" };
-        text.push_str(&format!("\n\n{short}{more}"));
+        let _ = write!(text, "\n\n{short}{more}");
     }
     Said::same(crate::client::escaped(&text, crate::client::Keep::Lines).into_owned())
 }

@@ -80,14 +80,14 @@ pub(in crate::doctor) async fn ask(way: Way<'_>, asking: &Asking) -> Got {
     got.head = bytes.len();
     got.exchange.took = took;
     if let Some((response, early)) = rest {
-        finish(&mut got, io, response, early, asking, key.as_ref().map(|key| (key, &options))).await;
+        finish(&mut got, io, response, early, asking, key.as_ref().map(|key| (key, &options)))
+            .await;
     }
     got
 }
 
 fn failed(way: Way<'_>, request: String, began: Instant, came: Came) -> Got {
-    let exchange =
-        Exchange { request, url: way.target.shown(), took: began.elapsed(), came };
+    let exchange = Exchange { request, url: way.target.shown(), took: began.elapsed(), came };
     Got { exchange, open: None, cookies: Vec::new(), head: 0 }
 }
 
@@ -107,12 +107,13 @@ fn head(way: Way<'_>, asking: &Asking) -> Result<Head, String> {
             value.parse().map_err(|_| format!("the value of {name} cannot be sent"))?;
         options.headers.append(name, value);
     }
-    let (mut request, key) =
-        client::request(&uri, &options).map_err(|error| error.to_string())?;
+    let (mut request, key) = client::request(&uri, &options).map_err(|error| error.to_string())?;
     if asking.upgrade {
         return Ok((request, Some(key), options));
     }
-    for name in ["upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"] {
+    for name in
+        ["upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"]
+    {
         request.headers_mut().remove(name);
     }
     let connection = if asking.streaming { "keep-alive" } else { "close" };
@@ -140,9 +141,10 @@ fn written(request: &HttpRequest<()>, asking: &Asking) -> Vec<u8> {
 }
 
 fn cased(name: &str) -> String {
-    let part = |part: &str| match part {
-        "websocket" => "WebSocket".to_owned(),
-        _ => {
+    let part = |part: &str| {
+        if part == "websocket" {
+            "WebSocket".to_owned()
+        } else {
             let mut letters = part.chars();
             let first = letters.next().map(|letter| letter.to_ascii_uppercase());
             first.into_iter().chain(letters).collect()
@@ -198,7 +200,11 @@ async fn read_head(io: &mut Box<dyn Io>, deadline: Instant) -> (Came, Rest) {
         };
         let came = match ended {
             Came::Closed | Came::Reset | Came::Silence if !all.is_empty() => {
-                if all.starts_with(b"HTTP/") { Came::Half(Bytes(all)) } else { Came::Bytes(Bytes(all)) }
+                if all.starts_with(b"HTTP/") {
+                    Came::Half(Bytes(all))
+                } else {
+                    Came::Bytes(Bytes(all))
+                }
             }
             ended => ended,
         };

@@ -29,9 +29,9 @@ pub(in crate::doctor) async fn login(
 ) -> Option<Login> {
     let hello = match ask.door {
         Door::Stomp => Some(stomp_connect(ask)),
-        Door::Wamp => Some(
-            json!([1, "madang", {"roles": {"subscriber": {}, "publisher": {}}}]).to_string(),
-        ),
+        Door::Wamp => {
+            Some(json!([1, "madang", {"roles": {"subscriber": {}, "publisher": {}}}]).to_string())
+        }
         Door::Socketio | Door::Sockjs => None,
         Door::Raw | Door::Sse | Door::Topics => return None,
     };
@@ -97,8 +97,7 @@ fn verdict(door: Door, text: &str) -> Option<Login> {
         }
         Door::Socketio => match text.get(..2)? {
             "40" => Some(Login::In { heartbeat: None }),
-            "44" => Some(Login::Refused(shown(text))),
-            "41" => Some(Login::Refused(shown(text))),
+            "41" | "44" => Some(Login::Refused(shown(text))),
             _ => None,
         },
         Door::Sockjs => (text == "o").then_some(Login::In { heartbeat: None }),
@@ -125,7 +124,10 @@ mod tests {
         assert!(matches!(verdict(Door::Stomp, "ERROR\n\n\0"), Some(Login::Refused(_))));
         assert!(matches!(verdict(Door::Wamp, "[3,{},\"wamp.error\"]"), Some(Login::Refused(_))));
         assert_eq!(verdict(Door::Wamp, "[2,1,{}]"), Some(Login::In { heartbeat: None }));
-        assert!(matches!(verdict(Door::Socketio, "44{\"message\":\"x\"}"), Some(Login::Refused(_))));
+        assert!(matches!(
+            verdict(Door::Socketio, "44{\"message\":\"x\"}"),
+            Some(Login::Refused(_))
+        ));
         assert_eq!(verdict(Door::Sockjs, "h"), None);
     }
 }

@@ -51,7 +51,15 @@ impl<'a> Way<'a> {
         trust: &'a tls::Trusted,
     ) -> Self {
         let secure = target.secure;
-        Self { target, address, timeout: ask.timeout, trust, proxy_header: false, secure, lenient: ask.insecure }
+        Self {
+            target,
+            address,
+            timeout: ask.timeout,
+            trust,
+            proxy_header: false,
+            secure,
+            lenient: ask.insecure,
+        }
     }
 
     pub(super) fn to(self, target: &'a Target) -> Self {

@@ -45,14 +45,18 @@ pub(in crate::doctor) struct Live {
 
 impl Live {
     pub(in crate::doctor) fn new(open: Open) -> Self {
-        let limits = Limits {
-            max_message: MAX_MESSAGE,
-            max_control_per_second: 0,
-            ..Limits::default()
-        };
+        let limits =
+            Limits { max_message: MAX_MESSAGE, max_control_per_second: 0, ..Limits::default() };
         let connection = Connection::new(Role::Client, &limits, open.deflate);
         let opened = Instant::now();
-        let mut live = Self { io: open.io, connection, opened, seen: VecDeque::new(), ended: false, raw: Vec::new() };
+        let mut live = Self {
+            io: open.io,
+            connection,
+            opened,
+            seen: VecDeque::new(),
+            ended: false,
+            raw: Vec::new(),
+        };
         let mut early = open.early;
         live.take(&mut early);
         live
@@ -116,13 +120,13 @@ impl Live {
             Event::Pong(_) => Seen::Pong,
             Event::Closed(closed) => {
                 self.ended = true;
-                Seen::End(self.end(closed))
+                Seen::End(self.end(&closed))
             }
         };
         self.seen.push_back(seen);
     }
 
-    fn end(&self, closed: Closed) -> End {
+    fn end(&self, closed: &Closed) -> End {
         let by = match closed.by {
             ClosedBy::Failure(why) => By::Us(why.to_string()),
             ClosedBy::Peer | ClosedBy::Us => By::Server,

@@ -24,7 +24,8 @@ pub(in crate::doctor) async fn watch(mut open: Open, length: Duration) -> Stream
     let mut buffer = vec![0; 64 * 1024];
     loop {
         if !arrived.is_empty() {
-            let bytes = if open.chunked { chunks.push(&arrived) } else { std::mem::take(&mut arrived) };
+            let bytes =
+                if open.chunked { chunks.push(&arrived) } else { std::mem::take(&mut arrived) };
             let events = count(&bytes, &mut last_line_empty);
             let at = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             stream.bytes += bytes.len();

@@ -17,7 +17,8 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+        SignatureScheme,
         client::{
             ResolvesClientCert, WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -136,7 +137,11 @@ pub(in crate::doctor) async fn shake(
     (tls, stream)
 }
 
-fn connector(trust: &Trusted, shared: &Shared, alpn: &[&[u8]]) -> Result<TlsConnector, rustls::Error> {
+fn connector(
+    trust: &Trusted,
+    shared: &Shared,
+    alpn: &[&[u8]],
+) -> Result<TlsConnector, rustls::Error> {
     let verifier =
         Arc::new(Everything { provider: Arc::clone(&trust.provider), notes: Arc::clone(shared) });
     let identity = Arc::new(Identity { key: trust.identity.clone(), notes: Arc::clone(shared) });
@@ -199,7 +204,8 @@ fn verify(
 
 /// Whether a client would go on.
 pub(in crate::doctor) fn is_good(tls: &Tls, now: i64) -> bool {
-    let dates = tls.chain.first().is_some_and(|leaf| (leaf.not_before..=leaf.not_after).contains(&now));
+    let dates =
+        tls.chain.first().is_some_and(|leaf| (leaf.not_before..=leaf.not_after).contains(&now));
     dates && tls.name_matches && tls.trust == Some(Trust::Trusted)
 }
 
@@ -231,7 +237,10 @@ pub(in crate::doctor) async fn chain_of(
     let Ok(name) = ServerName::try_from(target.host.clone()) else { return Vec::new() };
     // What came of it is in the notes.
     drop(timeout(patience, connector.connect(name, tcp)).await);
-    shared.lock().map(|notes| notes.chain.iter().map(|der| der.to_vec()).collect()).unwrap_or_default()
+    shared
+        .lock()
+        .map(|notes| notes.chain.iter().map(|der| der.to_vec()).collect())
+        .unwrap_or_default()
 }
 
 /// What went wrong, from rustls' words and from the bytes themselves.
@@ -250,7 +259,8 @@ fn fault(error: &io::Error, seen: &[u8]) -> TlsFault {
             }
             rustls::Error::AlertReceived(alert) => TlsFault::Alert(format!("{alert:?}")),
             rustls::Error::PeerIncompatible(why)
-                if format!("{why:?}").contains("Tls12") || format!("{why:?}").contains("Version") =>
+                if format!("{why:?}").contains("Tls12")
+                    || format!("{why:?}").contains("Version") =>
             {
                 TlsFault::OldVersion(format!("{why:?}"))
             }
