@@ -52,10 +52,10 @@ impl Ask {
         let mut secrets: Vec<String> = self.token.iter().cloned().collect();
         for (name, value) in &self.headers {
             if super::redact::is_secret(name) {
-                secrets.extend(value.split([' ', ';', '=', ',']).map(str::to_owned));
-                secrets.push(value.clone());
+                secrets.extend(parts(name, value));
             }
         }
+        secrets.extend(self.target.basic.iter().flat_map(|basic| parts("authorization", basic)));
         for query in
             self.target.query.iter().chain(self.direct.iter().filter_map(|t| t.query.as_ref()))
         {
@@ -71,4 +71,14 @@ impl Ask {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
+}
+
+/// What of a secret header is the secret: not the scheme, nor the names of cookies.
+fn parts(name: &str, value: &str) -> Vec<String> {
+    if name.eq_ignore_ascii_case("cookie") {
+        let values = value.split(';').filter_map(|pair| pair.split_once('='));
+        return values.map(|(_, value)| value.trim().to_owned()).collect();
+    }
+    let last = value.rsplit(' ').next().unwrap_or_default();
+    vec![value.to_owned(), last.to_owned()]
 }

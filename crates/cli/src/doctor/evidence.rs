@@ -49,6 +49,7 @@ pub(crate) enum Wanted {
 
 /// What the request carried.
 #[derive(Debug, Clone, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Sent {
     pub(crate) origin: Option<String>,
     pub(crate) subprotocols: Vec<String>,
@@ -59,6 +60,8 @@ pub(crate) struct Sent {
     /// Bytes of the whole head.
     pub(crate) head: usize,
     pub(crate) ca: bool,
+    /// This system trusts nobody at all.
+    pub(crate) no_roots: bool,
 }
 
 /// The look-up of the name.
@@ -323,7 +326,7 @@ pub(crate) struct Bytes(pub(crate) Vec<u8>);
 impl Bytes {
     /// As text, control characters made visible.
     pub(crate) fn text(&self) -> String {
-        let text = String::from_utf8_lossy(&self.0);
+        let text = String::from_utf8_lossy(&self.0).replace("\r\n", "\n");
         crate::client::escaped(&text, crate::client::Keep::Lines).into_owned()
     }
 

@@ -65,7 +65,7 @@ pub(super) async fn after_refusal(
         Came::Answer(answer) => match answer.status {
             401 | 403 => refused(ask, way, asking, evidence).await,
             200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
-                known_paths(way, asking, evidence).await
+                known_paths(way, asking, evidence).await;
             }
             _ => {}
         },
@@ -120,7 +120,8 @@ async fn refused(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Eviden
 
 /// The usual paths, up to the first that answers as a server of messages does.
 async fn known_paths(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
-    if evidence.wanted == Wanted::Events {
+    // Where polls work, the path is right.
+    if evidence.wanted == Wanted::Events || !evidence.polls.is_empty() {
         return;
     }
     for path in KNOWN_PATHS {
@@ -154,8 +155,14 @@ pub(super) async fn direct(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &
     }
     let Some(address) = address_of(target, ask).await else { return };
     let target = direct_target(target, way.target);
+    let original = way.target.authority.clone();
     let way = Way { target: &target, address, secure: target.secure, ..way };
-    let mut got = http::ask(way, asking).await;
+    let mut asking = asking.clone();
+    // As the proxy would pass it on: what is compared is the way, not the name.
+    if !asking.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        asking.headers.push(("Host".into(), original));
+    }
+    let mut got = http::ask(way, &asking).await;
     let mut socket = None;
     if let Some(open) = got.open.take()
         && is_socket(ask.door)

@@ -4,6 +4,7 @@
 //! where these tell causes apart (`looks.rs`). Diagnoses (`diagnoses/`) are functions of it.
 
 pub(crate) mod ask;
+mod close_codes;
 pub(crate) mod diagnoses;
 mod doors;
 pub(crate) mod evidence;
@@ -41,6 +42,7 @@ use probe::{
 pub(crate) async fn examine(ask: &Ask) -> Result<Evidence, String> {
     let trust = Trusted::new(ask)?;
     let mut evidence = nothing_yet(ask);
+    evidence.sent.no_roots = trust.is_empty();
     let (name, addresses) = net::resolve(ask).await;
     evidence.name = name;
     evidence.dials = net::dial_all(ask, &addresses).await;
@@ -78,6 +80,7 @@ fn nothing_yet(ask: &Ask) -> Evidence {
             query_token,
             head: 0,
             ca: ask.ca.is_some(),
+            no_roots: false,
         },
         name: Name::Given,
         dials: Vec::new(),

@@ -85,8 +85,9 @@ pub(crate) fn url(text: &str) -> String {
     let text = match (text.split_once("://"), text.find('@')) {
         (Some((scheme, rest)), Some(_)) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            match rest[..end].rfind('@') {
-                Some(at) => format!("{scheme}://…@{}", &rest[at + 1..]),
+            let authority = rest.get(..end).unwrap_or_default();
+            match authority.rfind('@').and_then(|at| rest.get(at + 1..)) {
+                Some(rest) => format!("{scheme}://…@{rest}"),
                 None => text.to_owned(),
             }
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     diagnoses::Class,
-    evidence::{By, Came, Dialed, Evidence, Login, Name, Trust, Wanted},
+    evidence::{By, Came, Dialed, Evidence, Login, Name, TlsFault, Trust, Wanted},
     lang::{Said, said},
 };
 
@@ -92,12 +92,7 @@ fn tcp(evidence: &Evidence) -> Vec<Step> {
 fn tls(evidence: &Evidence) -> Option<Step> {
     let tls = evidence.tls.as_ref()?;
     if let Some(failed) = &tls.failed {
-        return Some(step(
-            false,
-            "tls",
-            "TLS",
-            Said::same(format!("{failed:?}").chars().take(120).collect::<String>()),
-        ));
+        return Some(step(false, "tls", "TLS", fault(failed)));
     }
     let version = tls.version.clone().unwrap_or_default();
     let subject = tls.chain.first().map(|leaf| leaf.subject.clone()).unwrap_or_default();
@@ -108,6 +103,18 @@ fn tls(evidence: &Evidence) -> Option<Step> {
         _ => said!("refused", "거절"),
     };
     Some(step(ok, "tls", "TLS", Said::same(format!("{version}, {subject},")).join(&trust)))
+}
+
+fn fault(fault: &TlsFault) -> Said {
+    match fault {
+        TlsFault::Alert(alert) => said!("alert {alert}", "경보 {alert}"),
+        TlsFault::NotTls(_) => said!("what came is no TLS", "온 것이 TLS가 아님"),
+        TlsFault::Silence => said!("no answer", "응답 없음"),
+        TlsFault::Closed => said!("closed", "끊김"),
+        TlsFault::Reset => said!("reset", "RST"),
+        TlsFault::OldVersion(_) => said!("only old versions", "오래된 버전뿐"),
+        TlsFault::Other(why) => Said::same(why.clone()),
+    }
 }
 
 fn answer(evidence: &Evidence) -> Option<Step> {
@@ -136,7 +143,7 @@ fn answer(evidence: &Evidence) -> Option<Step> {
         }
         Came::Half(_) => said!("half an answer", "끝나지 않은 대답"),
         Came::NotDialed(why) => Said::same(why.clone()),
-        Came::NoTls(fault) => Said::same(format!("{fault:?}")),
+        Came::NoTls(failed) => fault(failed),
     };
     let (en, ko) = match evidence.wanted {
         Wanted::Upgrade => ("upgrade", "업그레이드"),
@@ -151,7 +158,7 @@ fn socket(evidence: &Evidence) -> Vec<Step> {
     let mut steps = Vec::new();
     match &socket.login {
         Some(Login::In { .. }) => {
-            steps.push(step(true, "login", "로그인", said!("accepted", "수락됨")))
+            steps.push(step(true, "login", "로그인", said!("accepted", "수락됨")));
         }
         Some(_) => steps.push(step(false, "login", "로그인", said!("refused", "거절됨"))),
         None => {}

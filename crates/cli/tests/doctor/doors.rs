@@ -145,7 +145,7 @@ pub(crate) const CASES: &[Case] = &[
                     stream,
                     "200 OK\r\nContent-Type: text/html",
                     "<!doctype html><div id=app></div>",
-                )
+                );
             });
             Some(Bed::new(&[&server.url("/"), "--as", "socketio"]).keep(server))
         },

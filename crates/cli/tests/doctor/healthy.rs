@@ -152,7 +152,7 @@ struct Rabbit {
 impl Rabbit {
     fn start() -> Option<Self> {
         let program = PathBuf::from("/usr/sbin/rabbitmq-server");
-        if !program.exists() {
+        if std::env::var_os("MADANG_BED").is_none() || !program.exists() {
             return None;
         }
         let listeners: Vec<_> = (0..5).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();

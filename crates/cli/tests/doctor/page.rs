@@ -1,7 +1,7 @@
 //! `docs/doctor.md`: what the doctor, wscat and websocat print for the bed.
 //!
 //! It is made by `MADANG_DOCTOR_PAGE=docs/doctor.md cargo test -p madang-cli --test doctor page`, with
-//! `MADANG_BED_NODE` (a folder with npm packages) and `MADANG_WEBSOCAT` (the program) for the others.
+//! `MADANG_BED=all`, `MADANG_BED_NODE` (conformance/doctor with its packages) and `MADANG_WEBSOCAT` (the program) for the others.
 
 use std::{
     collections::BTreeMap,
@@ -70,8 +70,7 @@ fn made() -> String {
         "# What is wrong, and who says so\n\n\
          {count} broken servers and proxies, each with its real behaviour on the wire: hand-made sockets, certificates made for \
          the purpose, and nginx, HAProxy and Apache of Debian with the mistakes that people make. For each of them what \
-         `madang doctor` prints, and what wscat {WSCAT} and websocat {WEBSOCAT} print (default verbosity, standard error \
-         included, cut after 6 s). The tests (`crates/cli/tests/doctor`) run the same bed and want the same codes; this page is \
+         `madang doctor` prints, and what wscat {WSCAT} and websocat {WEBSOCAT} print (default verbosity, wscat on a terminal, cut after 6 s). The tests (`crates/cli/tests/doctor`) run the same bed and want the same codes; this page is \
          made by them. Ports are written as 8000; of long answers the end is left out (`…`).\n\n\
          `madang explain CODE` says what a diagnosis means in general, also in Korean (`--lang ko`).\n"
     );
@@ -135,27 +134,36 @@ fn quoted(argument: &str) -> String {
     if argument.chars().all(plain) { argument.to_owned() } else { format!("'{argument}'") }
 }
 
+/// Without what differs from run to run and from machine to machine.
 fn stable(text: &str, bed: &Bed) -> String {
     let mut text = text.to_owned();
     for (at, argument) in bed.arguments.iter().enumerate() {
-        if argument.contains("://")
-            && let Some((_, rest)) = argument.split_once("://")
-            && let Some(port) = rest.split('/').next().unwrap().rsplit(':').next()
-            && port.parse::<u16>().is_ok()
+        if let Some((_, rest)) = argument.split_once("://")
+            && let Some((_, port)) = rest.split('/').next().unwrap().rsplit_once(':')
         {
-            text = text.replace(&format!(":{port}"), if at == 0 { ":8000" } else { ":9000" });
+            text = text.replace(port, if at == 0 { "8000" } else { "9000" });
         }
         if argument.contains("madang-bed-") {
             text = text.replace(argument.as_str(), "root.pem");
         }
     }
-    let resolver =
-        text.lines().find(|line| line.contains("resolvers of this machine")).map(str::to_owned);
-    match resolver {
-        Some(line) => {
-            text.replace(&line, "            resolvers of this machine: nameserver 192.0.2.53")
+    if let Some(own) = network::own_address() {
+        text = text.replace(&own.to_string(), "192.0.2.10");
+    }
+    text.lines().map(stable_line).collect::<Vec<_>>().join("\n")
+}
+
+fn stable_line(line: &str) -> String {
+    if let Some((before, _)) = line.split_once("resolvers of this machine: ") {
+        return format!("{before}resolvers of this machine: nameserver 192.0.2.53");
+    }
+    // Another server's port.
+    match line.split_once("http://127.0.0.1:") {
+        Some((before, rest)) if rest.contains("/issuer.crt") => {
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}http://127.0.0.1:7000{rest}")
         }
-        None => text,
+        _ => line.to_owned(),
     }
 }
 
@@ -173,18 +181,20 @@ fn plain_url(bed: &Bed) -> Option<String> {
     (!is_own && !other && url.starts_with("ws")).then(|| url.clone())
 }
 
+/// On a terminal, as people use it: only there does it tell how a connection ended.
 fn wscat(bed: &Bed) -> Option<String> {
     let program =
         PathBuf::from(std::env::var_os("MADANG_BED_NODE")?).join("node_modules/.bin/wscat");
-    let mut command = Command::new(program);
-    command.args(["--no-color", "-c", &plain_url(bed)?]);
+    let mut line = format!("exec {} --no-color -c '{}'", program.display(), plain_url(bed)?);
     for (flag, theirs) in
         [("--ca", "--ca"), ("--origin", "-o"), ("--header", "-H"), ("--subprotocol", "-s")]
     {
         if let Some(value) = value(bed, flag) {
-            command.args([theirs, value]);
+            line.push_str(&format!(" {theirs} '{value}'"));
         }
     }
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     Some(told(command, bed))
 }
 
@@ -228,13 +238,11 @@ fn told(mut command: Command, bed: &Bed) -> String {
     drop(child.kill());
     drop(child.wait());
     let text = String::from_utf8_lossy(&read.join().unwrap()).into_owned();
-    let words = stable(&text, bed)
-        .replace('\u{1b}', "")
-        .replace("[2K[0G", "")
-        .replace("[1G", "")
-        .replace("[0J", "");
+    let words = stable(&without_sequences(&text), bed);
+    let is_told =
+        |line: &&str| !line.is_empty() && *line != ">" && !line.starts_with("Connected (press");
     let lines: Vec<_> =
-        words.lines().map(str::trim).filter(|line| !line.is_empty() && *line != ">").collect();
+        words.lines().map(|line| line.trim().trim_start_matches("> ")).filter(is_told).collect();
     let end = match code {
         None => "runs until it is ended".to_owned(),
         Some(status) => format!("exit {}", status.code().unwrap_or(-1)),
@@ -244,4 +252,19 @@ fn told(mut command: Command, bed: &Bed) -> String {
     }
     let shown: String = lines.join(" / ").replace('`', "'").chars().take(300).collect();
     format!("`{shown}` ({end})")
+}
+
+/// A terminal's control sequences (ECMA-48 §5.4), taken out.
+fn without_sequences(text: &str) -> String {
+    let mut plain = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\u{1b}' {
+            // To the final byte.
+            letters.by_ref().find(char::is_ascii_alphabetic);
+        } else if letter != '\r' && letter != '\u{7}' {
+            plain.push(letter);
+        }
+    }
+    plain
 }

@@ -182,7 +182,7 @@ pub(crate) const CASES: &[Case] = &[
         exit: 40,
         make: || {
             let server = opened(Answering::default(), |stream, _| {
-                wire::live_for(stream, Duration::from_secs(2))
+                wire::live_for(stream, Duration::from_secs(2));
             });
             Some(Bed::new(&[&server.url("/ws"), "--hold", "6s"]).keep(server))
         },

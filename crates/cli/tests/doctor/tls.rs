@@ -87,7 +87,7 @@ fn server_with(leaf: &Leaf) -> Bed {
 
 /// Trusts another root than the one that has signed.
 fn untrusted(leaf: &Leaf) -> Bed {
-    let other = Authority::new().server(&["localhost"]);
+    let other = Authority::named("Other Root", "Other Intermediate").server(&["localhost"]);
     at(echo(leaf), &other)
 }
 
@@ -153,6 +153,15 @@ pub(crate) const CASES: &[Case] = &[
         codes: &["D12"],
         exit: 20,
         make: || Some(untrusted(&Authority::new().server(&["localhost"]))),
+    },
+    Case {
+        name: "an authority that was made anew under the same name",
+        codes: &["D12"],
+        exit: 20,
+        make: || {
+            let before = Authority::new().server(&["localhost"]);
+            Some(at(echo(&Authority::new().server(&["localhost"])), &before))
+        },
     },
     Case {
         name: "expired, of another name, and of an unknown authority",

@@ -54,6 +54,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         ),
     };
     let mut seen = Seen::new(told(tls))?.means(means).cure(cure);
+    if evidence.sent.no_roots {
+        seen = seen.also(said!(
+            "this system trusts no authority at all: install ca-certificates",
+            "이 시스템에는 신뢰하는 인증 기관이 하나도 없습니다. ca-certificates를 설치하십시오"
+        ));
+    }
     seen.no_proxy = !chain;
     Some(seen)
 }

@@ -77,7 +77,8 @@ pub(super) fn is_held(evidence: &Evidence) -> bool {
 fn profile(arrivals: &[(u64, usize)]) -> bool {
     let lumps = merged(arrivals);
     let rest = lumps.get(1..).unwrap_or_default();
-    let apart = rest.windows(2).all(|two| matches!(two, [(a, _), (b, _)] if b - a >= 500));
+    let apart =
+        rest.windows(2).all(|two| matches!(two, [(a, _), (b, _)] if b.saturating_sub(*a) >= 500));
     rest.len() >= LUMPS && apart && rest.iter().all(|(_, events)| *events >= EVENTS)
 }
 
@@ -87,7 +88,7 @@ fn merged(arrivals: &[(u64, usize)]) -> Vec<(u64, usize)> {
     let mut last = 0;
     for &(at, events) in arrivals {
         match lumps.last_mut() {
-            Some(lump) if at - last <= 50 => lump.1 += events,
+            Some(lump) if at.saturating_sub(last) <= 50 => lump.1 += events,
             _ => lumps.push((at, events)),
         }
         last = at;

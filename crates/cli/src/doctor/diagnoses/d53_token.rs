@@ -38,10 +38,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let now = evidence.now - evidence.clock_ahead.unwrap_or(0);
     let place = &token.place;
     let wire = if let Some(expires) = token.expires.filter(|expires| *expires <= now) {
-        let (when, ago) = (date(expires), now - expires);
+        let (when, ago) = (date(expires), now.saturating_sub(expires));
         said!("token of {place}: exp {when}, {ago} s ago", "{place}의 토큰: exp {when}, {ago}초 전")
     } else if let Some(from) = token.not_before.filter(|from| *from > now) {
-        let (when, left) = (date(from), from - now);
+        let (when, left) = (date(from), from.saturating_sub(now));
         said!(
             "token of {place}: nbf {when}, in {left} s",
             "{place}의 토큰: nbf {when}, {left}초 뒤"

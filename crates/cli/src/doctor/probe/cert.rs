@@ -24,7 +24,7 @@ pub(in crate::doctor) fn read(der: &[u8]) -> Option<Certificate> {
     if let Ok(Some(alternatives)) = certificate.subject_alternative_name() {
         for name in alternatives.value.general_names.iter().take(MAX_NAMES) {
             match name {
-                GeneralName::DNSName(name) => names.push((*name).to_owned()),
+                GeneralName::DNSName(name) => names.push(shown(name)),
                 GeneralName::IPAddress(bytes) => names.extend(address(bytes)),
                 _ => {}
             }
@@ -50,7 +50,7 @@ fn issuer_url(certificate: &X509Certificate<'_>) -> Option<String> {
             let is_issuer = description.access_method.to_id_string() == "1.3.6.1.5.5.7.48.2";
             match &description.access_location {
                 GeneralName::URI(url) if is_issuer && url.starts_with("http://") => {
-                    Some((*url).to_owned())
+                    Some(shown(url))
                 }
                 _ => None,
             }
@@ -66,7 +66,7 @@ fn address(bytes: &[u8]) -> Option<String> {
     Some(std::net::Ipv6Addr::from(sixteen).to_string())
 }
 
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     crate::client::escaped(name, crate::client::Keep::None).chars().take(200).collect()
 }
 

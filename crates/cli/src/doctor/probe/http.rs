@@ -240,7 +240,8 @@ async fn finish(
     let find = |name: &str| headers.iter().find(|(is, _)| is == name).map(|(_, v)| v.clone());
     let chunked = find("transfer-encoding").is_some_and(|coding| coding.contains("chunked"));
     let length = find("content-length").and_then(|text| text.parse::<usize>().ok());
-    let shown = headers.iter().map(|(name, value)| (cased(name), redact::header(name, value)));
+    let shown =
+        headers.iter().map(|(name, value)| (cased(name), plain(&redact::header(name, value))));
     let mut answer = Answer {
         status: response.status().as_u16(),
         http10: response.version() == http::Version::HTTP_10,
@@ -263,7 +264,8 @@ async fn finish(
             Err(error) => answer.fault = Some(fault(error)),
         }
     }
-    let streams = asking.streaming && answer.status == 200;
+    let is_stream = find("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+    let streams = asking.streaming && answer.status == 200 && is_stream;
     if answer.is_open() || streams {
         got.open = Some(Open { io, early, deflate: agreed, chunked: chunked && streams });
     } else if asking.method != "HEAD" && !matches!(answer.status, 101 | 204 | 304) {
@@ -272,12 +274,17 @@ async fn finish(
     got.exchange.came = Came::Answer(answer);
 }
 
+/// A peer must not drive the terminal.
+fn plain(text: &str) -> String {
+    crate::client::escaped(text, crate::client::Keep::None).into_owned()
+}
+
 fn fault(error: client::Error) -> UpgradeFault {
     match error {
         client::Error::NoUpgrade => UpgradeFault::NoUpgrade,
         client::Error::NoConnectionUpgrade => UpgradeFault::NoConnection,
-        client::Error::UnaskedProtocol(name) => UpgradeFault::Subprotocol(name),
-        client::Error::Extensions(why) => UpgradeFault::Extensions(why.to_string()),
+        client::Error::UnaskedProtocol(name) => UpgradeFault::Subprotocol(plain(&name)),
+        client::Error::Extensions(why) => UpgradeFault::Extensions(plain(&why.to_string())),
         _ => UpgradeFault::Accept,
     }
 }

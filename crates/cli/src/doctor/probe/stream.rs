@@ -79,9 +79,9 @@ impl Chunks {
         while let Some((&first, rest)) = bytes.split_first() {
             if self.in_data && self.left > 0 {
                 let take = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-                out.extend_from_slice(&bytes[..take]);
+                out.extend_from_slice(bytes.get(..take).unwrap_or_default());
                 self.left -= take as u64;
-                bytes = &bytes[take..];
+                bytes = bytes.get(take..).unwrap_or_default();
                 continue;
             }
             self.in_data = false;

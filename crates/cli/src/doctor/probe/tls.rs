@@ -66,6 +66,13 @@ impl Trusted {
     }
 }
 
+impl Trusted {
+    /// Nobody is trusted, so that no certificate can be good.
+    pub(in crate::doctor) fn is_empty(&self) -> bool {
+        self.roots.is_empty()
+    }
+}
+
 /// What the handshake showed to the verifier and the resolver.
 #[derive(Debug, Default)]
 struct Notes {
@@ -112,7 +119,8 @@ pub(in crate::doctor) async fn shake(
         Ok(Ok(stream)) => {
             let (_, session) = stream.get_ref();
             tls.version = session.protocol_version().map(|version| format!("{version:?}"));
-            tls.alpn = session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into());
+            tls.alpn =
+                session.alpn_protocol().map(|name| cert::shown(&String::from_utf8_lossy(name)));
             Some(stream)
         }
         Ok(Err(error)) => {
@@ -190,7 +198,8 @@ fn verify(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Trust::Trusted
             }
-            CertificateError::UnknownIssuer => unknown,
+            // Somebody of the same name has another key: an authority that was made anew.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown,
             // The chain has another certificate that is too old.
             other if is_own => {
                 drop(other);
