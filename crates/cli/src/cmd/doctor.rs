@@ -44,7 +44,7 @@ pub(crate) struct Doctor {
     #[arg(long = "as", value_name = "PROTOCOL", value_enum, default_value = "raw")]
     door: Door,
 
-    /// The page's origin, as a browser sends it, such as <https://app.example>.
+    /// The page's origin, as a browser sends it, such as `https://app.example`.
     #[arg(long)]
     origin: Option<String>,
 

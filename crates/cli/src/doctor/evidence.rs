@@ -113,6 +113,8 @@ pub(crate) struct Tls {
 pub(crate) enum Trust {
     Trusted,
     SelfSigned,
+    /// The server's own is good, and another one of the chain is out of its dates.
+    OtherDates,
     /// The certificate that was missing was fetched from here, and with it the chain is whole.
     MissingIntermediate(String),
     Unknown,
@@ -168,8 +170,10 @@ pub(crate) enum Came {
     Reset,
     /// Bytes that are no HTTP/1.
     Bytes(Bytes),
-    /// A head that begins and does not end.
+    /// A head that begins, and then nothing more comes.
     Half(Bytes),
+    /// A head that breaks off with the connection, or that cannot be read.
+    Broken(Bytes),
     NotDialed(String),
     NoTls(TlsFault),
 }
@@ -328,6 +332,11 @@ impl Bytes {
     pub(crate) fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.0).replace("\r\n", "\n");
         crate::client::escaped(&text, crate::client::Keep::Lines).into_owned()
+    }
+
+    /// The beginning of the first line.
+    pub(crate) fn start(&self) -> String {
+        self.text().lines().next().unwrap_or_default().chars().take(80).collect()
     }
 
     /// The first bytes in hex.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     address_of,
     ask::Ask,
-    clock_ahead, doors,
+    clock_ahead, diagnoses, doors,
     evidence::{Came, Evidence, Look, LookKind, Wanted},
     free_alpn, has_looked, is_socket,
     probe::{
@@ -63,13 +63,20 @@ pub(super) async fn after_refusal(
             no_answer(way, asking, evidence).await;
         }
         Came::Answer(answer) => match answer.status {
+            // Is it this port that wants TLS, or one behind it?
+            400 if diagnoses::wants_tls(answer) && !way.secure => tls(way, evidence).await,
             401 | 403 => refused(ask, way, asking, evidence).await,
+            // Some hide that it is the origin.
+            400 | 404 if ask.origin.is_some() && evidence.wanted == Wanted::Upgrade => {
+                refused(ask, way, asking, evidence).await;
+                known_paths(way, asking, evidence).await;
+            }
             200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
                 known_paths(way, asking, evidence).await;
             }
             _ => {}
         },
-        Came::NotDialed(_) | Came::NoTls(_) => {}
+        Came::Broken(_) | Came::NotDialed(_) | Came::NoTls(_) => {}
     }
     direct(ask, way, asking, evidence).await;
 }
@@ -77,11 +84,7 @@ pub(super) async fn after_refusal(
 /// Does TLS wake it, or a PROXY header?
 async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     if !way.secure {
-        // No secrets: nobody has looked at that certificate.
-        let target = way.target.at("/");
-        let secure = Way { target: &target, secure: true, lenient: true, ..way };
-        let head = Asking { method: "HEAD", ..Asking::default() };
-        add(evidence, LookKind::Tls, http::ask(secure, &head).await);
+        tls(way, evidence).await;
     }
     if way.secure
         && let Some(tls) = &mut evidence.tls
@@ -91,6 +94,14 @@ async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     }
     let through = Way { proxy_header: true, ..way };
     add(evidence, LookKind::ProxyHeader, http::ask(through, asking).await);
+}
+
+/// The same port by TLS. No secrets: nobody has looked at that certificate.
+async fn tls(way: Way<'_>, evidence: &mut Evidence) {
+    let target = way.target.at("/");
+    let secure = Way { target: &target, secure: true, lenient: true, ..way };
+    let head = Asking { method: "HEAD", ..Asking::default() };
+    add(evidence, LookKind::Tls, http::ask(secure, &head).await);
 }
 
 /// Whom does it refuse: the page, the person, or the program?

@@ -166,7 +166,7 @@ fn idle(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => "proxy_read_timeout 1h;\nproxy_send_timeout 1h;",
         Proxy::Apache => {
-            "Timeout 3600   # of the server or the virtual host: it ends tunnels as well"
+            "# of the server or the virtual host: it ends tunnels as well\nTimeout 3600"
         }
         Proxy::Haproxy => "timeout tunnel 1h\ntimeout client-fin 30s",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_timeout 24h\n}",
@@ -283,7 +283,7 @@ fn reload(proxy: Proxy) -> &'static str {
             "worker_shutdown_timeout 4h;   # old workers may keep their connections so long after a reload"
         }
         Proxy::Haproxy => "global\n    hard-stop-after 4h",
-        Proxy::Apache => "GracefulShutdownTimeout 0   # and `apachectl graceful`, not `restart`",
+        Proxy::Apache => "# and `apachectl graceful`, not `restart`\nGracefulShutdownTimeout 0",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_close_delay 4h\n}",
         Proxy::Traefik => "# routes are changed without cutting; a restart cuts",
         Proxy::Cloudflare | Proxy::Alb | Proxy::Envoy => "",
@@ -298,7 +298,7 @@ fn proxy_header(proxy: Proxy) -> &'static str {
         Proxy::Haproxy => {
             "bind :443               # takes no PROXY header\nbind :443 accept-proxy  # takes nothing else\nserver one 127.0.0.1:8000 send-proxy   # sends it to the server behind"
         }
-        Proxy::Apache => "RemoteIPProxyProtocol On   # takes nothing else",
+        Proxy::Apache => "# takes nothing else\nRemoteIPProxyProtocol On",
         Proxy::Traefik => {
             "entryPoints:\n  web:\n    proxyProtocol:\n      trustedIPs: [\"10.0.0.0/8\"]"
         }
@@ -309,7 +309,7 @@ fn proxy_header(proxy: Proxy) -> &'static str {
 fn origin(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => "proxy_set_header Host $host;   # the server compares Origin with Host",
-        Proxy::Apache => "ProxyPreserveHost On           # the server compares Origin with Host",
+        Proxy::Apache => "# the server compares Origin with Host\nProxyPreserveHost On",
         _ => "",
     }
 }

@@ -138,10 +138,14 @@ fn answer(evidence: &Evidence) -> Option<Step> {
         Came::Closed => said!("closed before an answer", "대답 전에 끊김"),
         Came::Reset => said!("reset before an answer", "대답 전에 RST"),
         Came::Bytes(bytes) => {
-            let hex = bytes.hex(12);
-            said!("no HTTP: {hex}", "HTTP가 아님: {hex}")
+            let (hex, text) = (bytes.hex(12), bytes.start());
+            said!("no HTTP: {hex} (“{text}”)", "HTTP가 아님: {hex} (“{text}”)")
         }
         Came::Half(_) => said!("half an answer", "끝나지 않은 대답"),
+        Came::Broken(bytes) => {
+            let text = bytes.start();
+            said!("a broken answer: “{text}”", "깨진 대답: “{text}”")
+        }
         Came::NotDialed(why) => Said::same(why.clone()),
         Came::NoTls(failed) => fault(failed),
     };

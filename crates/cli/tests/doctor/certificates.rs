@@ -58,6 +58,15 @@ impl Authority {
     }
 
     pub(crate) fn named(root_name: &str, name: &str) -> Self {
+        Self::made(root_name, name, None)
+    }
+
+    /// Its intermediate certificate is good in these years.
+    pub(crate) fn of_years(from: i32, to: i32) -> Self {
+        Self::made("Bed Root", "Bed Intermediate", Some((from, to)))
+    }
+
+    fn made(root_name: &str, name: &str, years: Option<(i32, i32)>) -> Self {
         let authority = |name: &str| {
             let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
             params.distinguished_name.push(DnType::CommonName, name);
@@ -70,7 +79,12 @@ impl Authority {
         let root = authority(root_name).self_signed(&root_key).unwrap();
         let root_issuer = Issuer::new(authority(root_name), root_key);
         let key = KeyPair::generate().unwrap();
-        let intermediate = authority(name).signed_by(&key, &root_issuer).unwrap();
+        let mut params = authority(name);
+        if let Some((from, to)) = years {
+            params.not_before = date_time_ymd(from, 1, 1);
+            params.not_after = date_time_ymd(to, 1, 1);
+        }
+        let intermediate = params.signed_by(&key, &root_issuer).unwrap();
         Self {
             root: root.pem(),
             intermediate_der: intermediate.der().clone(),

@@ -121,6 +121,18 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a server of Socket.IO 2",
+        codes: &["D24"],
+        exit: 30,
+        make: || {
+            let server = wire::always(
+                "200 OK\r\nContent-Type: text/plain; charset=UTF-8",
+                "96:0{\"sid\":\"HxaMOTqNhoqp0bBTAAAA\",\"upgrades\":[\"websocket\"],\"pingInterval\":25000,\"pingTimeout\":5000}2:40",
+            );
+            Some(Bed::new(&[&server.url("/"), "--as", "socketio"]).keep(server))
+        },
+    },
+    Case {
         name: "polling works, the WebSocket is refused",
         codes: &["D55", "D24"],
         exit: 30,

@@ -262,6 +262,24 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "an origin that is not allowed, hidden behind 404 (as Rails does)",
+        codes: &["D27"],
+        exit: 30,
+        make: || {
+            let may = |head: &wire::Head| {
+                head.header("origin").is_some_and(|it| it.contains("127.0.0.1"))
+            };
+            let server = guarded(may, ("404 Not Found", "Page not found"));
+            Some(Bed::new(&[&server.url("/cable"), "--origin", "https://app.example"]).keep(server))
+        },
+    },
+    Case {
+        name: "a path that a Python framework does not know",
+        codes: &["D27"],
+        exit: 30,
+        make: || says("403 Forbidden\r\nServer: uvicorn", ""),
+    },
+    Case {
         name: "an origin is required",
         codes: &["D27"],
         exit: 30,

@@ -7,12 +7,17 @@
 #![expect(clippy::unnecessary_wraps, reason = "what makes a case gives what `Case::make` wants")]
 #![expect(clippy::format_push_string, reason = "the texts are short")]
 
+mod apache;
 mod bed;
 mod certificates;
 mod doors;
 mod handshake;
+mod haproxy;
 mod healthy;
+mod hostile;
+mod lines;
 mod network;
+mod nginx;
 mod node;
 mod page;
 mod proxies;

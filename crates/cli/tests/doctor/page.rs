@@ -17,8 +17,9 @@ use std::{
 };
 
 use super::{
+    apache,
     bed::{Bed, Case, doctor},
-    doors, handshake, network, proxies, sockets, tls,
+    doors, handshake, haproxy, network, nginx, sockets, tls,
 };
 
 const GROUPS: &[(&str, &[Case])] = &[
@@ -27,9 +28,9 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("The answer to the upgrade", handshake::CASES),
     ("After the upgrade", sockets::CASES),
     ("Polling, streams, protocols", doors::CASES),
-    ("nginx", proxies::NGINX),
-    ("HAProxy", proxies::HAPROXY),
-    ("Apache", proxies::APACHE),
+    ("nginx", nginx::CASES),
+    ("HAProxy", haproxy::CASES),
+    ("Apache", apache::CASES),
 ];
 
 /// Others are cut after so long.

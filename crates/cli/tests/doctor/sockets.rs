@@ -188,6 +188,19 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "closed with 4408 for want of a first message",
+        codes: &["D40"],
+        exit: 40,
+        make: || {
+            let server = opened(Answering::default(), |stream, _| {
+                wire::live_for(stream, Duration::from_secs(2));
+                drop(stream.write_all(&close(4408, "Connection initialisation timeout")));
+                wire::listen(stream);
+            });
+            Some(Bed::new(&[&server.url("/graphql"), "--hold", "4s"]).keep(server))
+        },
+    },
+    Case {
         name: "all are cut at one moment",
         codes: &["D43"],
         exit: 40,

@@ -109,6 +109,12 @@ pub(crate) const CASES: &[Case] = &[
         make: || Some(server_with(&Authority::new().wrong(&["localhost"], &years(2090, 2091)))),
     },
     Case {
+        name: "intermediate certificate expired",
+        codes: &["D10"],
+        exit: 20,
+        make: || Some(server_with(&Authority::of_years(2015, 2020).server(&["localhost"]))),
+    },
+    Case {
         name: "certificate of another name",
         codes: &["D11"],
         exit: 20,

@@ -33,7 +33,7 @@ fn seen(evidence: &Evidence) -> Seen {
         "TCP는 열렸지만 요청에 {patience}초 안에 응답이 없었습니다"
     )];
     if let Some(Came::Half(bytes)) = evidence.unanswered() {
-        let text = bytes.text();
+        let text = bytes.start();
         wire.push(said!("only this came: {text}", "받은 것은 이것뿐입니다: {text}"));
     }
     wire.extend(looked(evidence));
@@ -50,7 +50,7 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
             Came::Silence | Came::NoTls(TlsFault::Silence) => "—".into(),
             Came::Closed | Came::NoTls(TlsFault::Closed) => "FIN".into(),
             Came::Reset | Came::NoTls(TlsFault::Reset) => "RST".into(),
-            Came::Bytes(bytes) | Came::Half(bytes) => bytes.hex(16),
+            Came::Bytes(bytes) | Came::Half(bytes) | Came::Broken(bytes) => bytes.start(),
             Came::NoTls(_) => "no TLS".into(),
             Came::NotDialed(why) => why.clone(),
         };

@@ -25,8 +25,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let plain = evidence.looked(LookKind::Plain);
     let wire = match failed {
         TlsFault::NotTls(bytes) => {
-            let (hex, text) = (bytes.hex(12), bytes.text());
-            let text: String = text.lines().next().unwrap_or_default().chars().take(80).collect();
+            let (hex, text) = (bytes.hex(12), bytes.start());
             said!(
                 "after the ClientHello came {hex} (“{text}”), which is no TLS record",
                 "ClientHello 뒤에 온 것은 {hex} (“{text}”)이고 TLS 레코드가 아닙니다"

@@ -27,15 +27,11 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             let hex = bytes.hex(7);
             Seen::new([said!("a TLS alert came: {hex}", "TLS 경보가 왔습니다: {hex}")])?
         }
-        Came::Answer(answer) if answer.status == 400 && says_so(answer) => Seen::answer(answer),
+        Came::Answer(answer) if answer.status == 400 && wants_tls(answer) && shakes(evidence) => {
+            Seen::answer(answer)
+        }
         Came::Silence | Came::Closed | Came::Reset | Came::Half(_) | Came::Bytes(_) => {
-            // The same port shakes hands.
-            let look = evidence.look(LookKind::Tls)?;
-            let shakes = matches!(
-                &look.exchange.came,
-                Came::Answer(_) | Came::NoTls(TlsFault::Alert(_) | TlsFault::OldVersion(_))
-            );
-            if !shakes {
+            if !shakes(evidence) {
                 return None;
             }
             Seen::new([said!(
@@ -50,7 +46,18 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     Some(seen.lines(vec![format!("madang doctor {url}")]))
 }
 
-fn says_so(answer: &Answer) -> bool {
+/// The same port shakes hands by TLS.
+fn shakes(evidence: &Evidence) -> bool {
+    evidence.look(LookKind::Tls).is_some_and(|look| {
+        matches!(
+            &look.exchange.came,
+            Came::Answer(_) | Came::NoTls(TlsFault::Alert(_) | TlsFault::OldVersion(_))
+        )
+    })
+}
+
+/// A server's words to plain HTTP where it speaks TLS.
+pub(crate) fn wants_tls(answer: &Answer) -> bool {
     let body = answer.lower();
     // nginx, Apache, Go, Madang.
     body.contains("plain http request was sent to https port")

@@ -22,8 +22,13 @@ pub(super) const D10: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let tls = evidence.tls.as_ref()?;
-    let leaf = tls.chain.first()?;
     let now = evidence.now;
+    let mut chain = tls.chain.iter();
+    let leaf = if tls.trust == Some(Trust::OtherDates) {
+        chain.find(|one| now < one.not_before || now > one.not_after)?
+    } else {
+        chain.next()?
+    };
     if evidence.answer.is_some() {
         return None;
     }

@@ -22,6 +22,20 @@ pub(super) const D11: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let tls = evidence.tls.as_ref()?;
+    // RFC 6066 §3: the server knows no such name.
+    if let Some(TlsFault::Alert(alert)) = &tls.failed
+        && alert.starts_with("UnrecognisedName")
+    {
+        let asked = &evidence.target.host;
+        let seen = Seen::new([said!(
+            "asked for {asked} (SNI); alert {alert}",
+            "{asked}(SNI)에 접속; 경보 {alert}"
+        )])?;
+        return Some(seen.means(said!(
+            "The server has no certificate for this name, and refuses to shake hands under it.",
+            "서버에 이 이름의 인증서가 없어 악수를 거절합니다."
+        )));
+    }
     let leaf = tls.chain.first()?;
     if tls.name_matches || evidence.answer.is_some() {
         return None;

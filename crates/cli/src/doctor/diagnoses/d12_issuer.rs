@@ -29,7 +29,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return None;
     }
     let (means, cure, chain) = match tls.trust.as_ref()? {
-        Trust::Trusted => return None,
+        Trust::Trusted | Trust::OtherDates => return None,
         Trust::SelfSigned => (
             said!("The certificate has signed itself.", "자체 서명한 인증서입니다."),
             said!(

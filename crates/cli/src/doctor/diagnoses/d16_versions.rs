@@ -24,6 +24,17 @@ pub(super) const D16: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    // RFC 9113 §3.4: a server's connection begins with a SETTINGS frame.
+    if let Some(Came::Bytes(bytes)) = evidence.unanswered()
+        && bytes.0.get(3) == Some(&4)
+        && bytes.0.starts_with(&[0])
+    {
+        let hex = bytes.hex(9);
+        return h2(said!(
+            "to an HTTP/1.1 request came a SETTINGS frame of HTTP/2: {hex}",
+            "HTTP/1.1 요청에 HTTP/2의 SETTINGS 프레임이 왔습니다: {hex}"
+        ));
+    }
     let tls = evidence.tls.as_ref()?;
     if let Some(TlsFault::OldVersion(why)) = &tls.failed {
         let seen = Seen::new([said!(
@@ -62,17 +73,6 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return h2(said!(
             "offered http/1.1 by ALPN: nothing chosen, and the request was hung up on; offered h2 as well: the server chose h2",
             "ALPN으로 http/1.1을 제안: 아무것도 고르지 않고 요청에 연결을 끊음. h2도 함께 제안: 서버가 h2를 고름"
-        ));
-    }
-    // RFC 9113 §3.4: a server's connection begins with a SETTINGS frame.
-    if let Some(Came::Bytes(bytes)) = evidence.unanswered()
-        && bytes.0.get(3) == Some(&4)
-        && bytes.0.starts_with(&[0])
-    {
-        let hex = bytes.hex(9);
-        return h2(said!(
-            "to an HTTP/1.1 request came a SETTINGS frame of HTTP/2: {hex}",
-            "HTTP/1.1 요청에 HTTP/2의 SETTINGS 프레임이 왔습니다: {hex}"
         ));
     }
     refused.and_then(|refused| {

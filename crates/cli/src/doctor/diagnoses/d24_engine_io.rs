@@ -37,6 +37,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
                 .cure(cure),
         );
     }
+    if let Some(answer) = evidence.refusal().filter(|answer| is_old(answer))
+        && evidence.wanted == Wanted::Poll
+    {
+        let (means, cure) = of(5);
+        return Some(Seen::answer(answer).means(means).cure(cure));
+    }
     let polled = || {
         let mut answers = evidence.polls.iter().filter_map(|poll| poll.came.answer());
         answers.rfind(|answer| engine_error(answer).is_some())
@@ -145,4 +151,11 @@ fn words(body: &[u8]) -> Option<u64> {
         b"Unsupported protocol version" => Some(5),
         _ => None,
     }
+}
+
+/// Engine.IO 3, of Socket.IO 1 and 2, writes the length before each packet.
+fn is_old(answer: &Answer) -> bool {
+    let text = answer.text();
+    let packet = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    answer.status == 200 && packet.len() < text.len() && packet.starts_with(":0{\"sid\"")
 }

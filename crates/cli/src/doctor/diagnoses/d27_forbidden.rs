@@ -22,7 +22,9 @@ pub(super) const D27: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let answer = evidence.refusal().filter(|answer| matches!(answer.status, 401 | 403))?;
+    let opens = evidence.opens(LookKind::NoOrigin) || evidence.opens(LookKind::OwnOrigin);
+    let fits = |answer: &&Answer| matches!(answer.status, 401 | 403) || opens;
+    let answer = evidence.refusal().filter(fits)?;
     let mut seen = Seen::answer(answer);
     for (kind, en, ko) in [
         (LookKind::NoOrigin, "without Origin", "Origin 없이"),
@@ -143,6 +145,13 @@ fn login(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
         return seen
             .means(said!("It is the login{wants}: no proof was sent.", "로그인 문제입니다{wants}. 인증 정보를 보내지 않았습니다."))
             .cure(said!("Try with --token, --header 'Cookie: …' or a token in the query; a browser can send only cookies, the query and subprotocols.", "--token, --header 'Cookie: …', 또는 쿼리의 토큰으로 시도하십시오. 브라우저가 보낼 수 있는 것은 쿠키, 쿼리, 서브프로토콜뿐입니다."));
+    }
+    let server = answer.header("server").unwrap_or_default().to_ascii_lowercase();
+    if ["uvicorn", "daphne", "hypercorn", "granian"].iter().any(|name| server.contains(name)) {
+        return seen.means(said!(
+            "Python's frameworks (Starlette, FastAPI, Channels) answer 403 when the application closes before it accepts, and also where no route fits the path.",
+            "파이썬 프레임워크(Starlette, FastAPI, Channels)는 애플리케이션이 수락 전에 닫을 때, 그리고 경로에 맞는 라우트가 없을 때도 403으로 답합니다."
+        ));
     }
     seen
 }

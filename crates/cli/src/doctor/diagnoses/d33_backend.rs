@@ -27,6 +27,13 @@ pub(super) const D33: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal()?;
     let fits = matches!(answer.status, 502 | 504) || (answer.status == 503 && is_backend(answer));
+    // The one that answered took plain HTTP (or TLS) itself.
+    if answer.status == 400 && super::wants_tls(answer) {
+        return Some(Seen::answer(answer).means(said!(
+            "The proxy speaks plain HTTP to a port behind it that wants TLS.",
+            "프록시가 TLS를 원하는 뒤쪽 포트에 평문 HTTP로 말합니다."
+        )));
+    }
     if !fits {
         return None;
     }

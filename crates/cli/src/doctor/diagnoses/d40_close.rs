@@ -6,10 +6,7 @@ use crate::doctor::close_codes::meaning;
 pub(super) const D40: Diagnosis = Diagnosis {
     code: "D40",
     class: Class::Socket,
-    title: Text::new(
-        "the server closes the WebSocket at once",
-        "서버가 WebSocket을 곧바로 닫습니다",
-    ),
+    title: Text::new("the server closes the WebSocket", "서버가 WebSocket을 닫습니다"),
     means: Text::new(
         "The handshake went through, and the connection was ended before anything was said. A close frame has a code and often a reason (RFC 6455 §7.4); 1006 stands for none: the connection was cut.",
         "핸드셰이크는 되었지만 아무 말도 하기 전에 연결이 끝났습니다. close 프레임에는 코드와 대개 이유가 있습니다(RFC 6455 §7.4). 1006은 프레임 없이 끊겼다는 뜻입니다.",
@@ -25,7 +22,7 @@ pub(super) const D40: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let end = evidence.early_end()?;
+    let end = evidence.early_end().or_else(|| telling(evidence))?;
     if matches!(end.by, By::Us(_)) {
         return None;
     }
@@ -44,6 +41,14 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         seen = seen.also(said!("directly it stays open", "직접 접속하면 열려 있습니다"));
     }
     Some(seen.means(means.into()))
+}
+
+/// A close frame with a code that says why, after a while. 1000, 1001 and 1012 say only that.
+fn telling(evidence: &Evidence) -> Option<&End> {
+    let hold = evidence.hold.as_ref()?;
+    let ends = hold.idle.iter().chain(&hold.pinging);
+    ends.into_iter()
+        .find(|end| end.by == By::Server && !matches!(end.code, 1000 | 1001 | 1005 | 1012))
 }
 
 /// How it ended, in a line.

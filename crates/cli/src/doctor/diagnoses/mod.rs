@@ -63,6 +63,7 @@ use super::{
     proxies::Lines,
 };
 
+pub(crate) use d08_plain_to_tls::wants_tls;
 pub(crate) use d10_dates::date;
 pub(crate) use d24_engine_io::engine_error;
 
@@ -95,9 +96,9 @@ pub(crate) const DIAGNOSES: &[&Diagnosis] = &[
     &d31_too_long::D31,
     &d33_backend::D33,
     &d32_busy::D32,
+    &d22_upgrade_lost::D22,
     &d24_engine_io::D24,
     &d21_base_path::D21,
-    &d22_upgrade_lost::D22,
     &d26_upgrade_required::D26,
     &d25_headers_missing::D25,
     &d27_forbidden::D27,

@@ -194,18 +194,16 @@ async fn read_head(io: &mut Box<dyn Io>, deadline: Instant) -> (Came, Rest) {
                         return (Came::Silence, Some((response, early)));
                     }
                     Err(HeadError::NotHttp) => Came::Bytes(Bytes(all.clone())),
-                    Err(_) => Came::Half(Bytes(all.clone())),
+                    Err(_) => Came::Broken(Bytes(all.clone())),
                 }
             }
         };
+        let is_http = all.starts_with(b"HTTP/");
         let came = match ended {
-            Came::Closed | Came::Reset | Came::Silence if !all.is_empty() => {
-                if all.starts_with(b"HTTP/") {
-                    Came::Half(Bytes(all))
-                } else {
-                    Came::Bytes(Bytes(all))
-                }
-            }
+            ended if all.is_empty() => ended,
+            Came::Silence if is_http => Came::Half(Bytes(all)),
+            Came::Closed | Came::Reset if is_http => Came::Broken(Bytes(all)),
+            Came::Closed | Came::Reset | Came::Silence => Came::Bytes(Bytes(all)),
             ended => ended,
         };
         return (came, None);

@@ -200,7 +200,11 @@ fn verify(
             }
             // Somebody of the same name has another key: an authority that was made anew.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown,
-            // The chain has another certificate that is too old.
+            // The server's own is good at that time: it is another one.
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Trust::OtherDates,
             other if is_own => {
                 drop(other);
                 Trust::SelfSigned
