@@ -171,7 +171,7 @@ fn idle(proxy: Proxy) -> &'static str {
         Proxy::Haproxy => "timeout tunnel 1h\ntimeout client-fin 30s",
         Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_timeout 24h\n}",
         Proxy::Traefik => {
-            "# Traefik has no idle limit for open WebSockets: look at the balancer before it"
+            "# static configuration: entryPoints.NAME.transport.respondingTimeouts;\n# then the balancer before it"
         }
         Proxy::Cloudflare => "# not configurable on most plans: ping more often than every 100 s",
         Proxy::Alb => {

@@ -67,6 +67,7 @@ fn proxies_take_the_lines_that_are_printed_for_them() {
         "events {} http { LINES\n server { listen 18150; } }",
         "events {} http { server { listen 18150; ssl_certificate DIR/c.pem; ssl_certificate_key DIR/k.pem; LINES\n } }",
         "events {} http { server { listen 18150; LINES\n } }",
+        "events {} http { server { listen 18150; location / { LINES\n } } }",
     ];
     is_taken(
         "nginx",

@@ -7,8 +7,8 @@ pub(super) const D41: Diagnosis = Diagnosis {
     class: Class::Socket,
     title: Text::new("idle connections are cut", "조용한 연결이 끊깁니다"),
     means: Text::new(
-        "A connection on which nothing is said is ended after a constant time, and one with pings is not: an idle limit of a proxy or balancer (usual: 60 s nginx, Apache and AWS ALB; 100 s Cloudflare).",
-        "아무 말이 없는 연결은 일정한 시간 뒤에 끝나고, ping을 보내는 연결은 그대로입니다. 프록시나 로드 밸런서의 유휴 한도입니다(흔한 값: nginx·Apache·AWS ALB 60초, Cloudflare 100초).",
+        "A connection on which nothing is said is ended after a constant time, and one with pings is not: an idle limit of a proxy or balancer (usual: 60 s nginx and AWS ALB, 60 or 300 s Apache, 100 s Cloudflare, 240 s Azure, 350 s AWS NLB).",
+        "아무 말이 없는 연결은 일정한 시간 뒤에 끝나고, ping을 보내는 연결은 그대로입니다. 프록시나 로드 밸런서의 유휴 한도입니다(흔한 값: nginx·AWS ALB 60초, Apache 60초나 300초, Cloudflare 100초, Azure 240초, AWS NLB 350초).",
     ),
     cure: Text::new(
         "Raise the limit, or let the server ping more often than it:",
