@@ -195,7 +195,7 @@ impl Rabbit {
             .spawn()
             .unwrap();
         let mut rabbit = Self { child, dir, epmd: ports[4], port: ports[2] };
-        let limit = Instant::now() + Duration::from_secs(60);
+        let limit = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(("127.0.0.1", rabbit.port)).is_err() {
             if rabbit.child.try_wait().unwrap().is_some() || Instant::now() > limit {
                 let log = std::fs::read_to_string(rabbit.dir.join("out")).unwrap();

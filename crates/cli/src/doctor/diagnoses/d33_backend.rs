@@ -29,10 +29,27 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let fits = matches!(answer.status, 502 | 504) || (answer.status == 503 && is_backend(answer));
     // The one that answered took plain HTTP (or TLS) itself.
     if answer.status == 400 && super::wants_tls(answer) {
-        return Some(Seen::answer(answer).means(said!(
-            "The proxy speaks plain HTTP to a port behind it that wants TLS.",
-            "프록시가 TLS를 원하는 뒤쪽 포트에 평문 HTTP로 말합니다."
-        )));
+        let mut seen = Seen::answer(answer)
+            .means(said!(
+                "The proxy speaks plain HTTP to a port behind it that wants TLS.",
+                "프록시가 TLS를 원하는 뒤쪽 포트에 평문 HTTP로 말합니다."
+            ))
+            .cure(said!(
+                "Let the proxy speak TLS to it, or use its plain port:",
+                "프록시가 TLS로 말하게 하거나 평문 포트를 쓰게 하십시오:"
+            ));
+        let lines = [
+            "# nginx",
+            "proxy_pass https://127.0.0.1:8443;",
+            "# HAProxy",
+            "server one 127.0.0.1:8443 ssl verify required ca-file /etc/ssl/certs/ca-certificates.crt",
+            "# Apache",
+            "SSLProxyEngine on",
+            "ProxyPass \"/ws\" \"https://127.0.0.1:8443/ws\" upgrade=websocket",
+        ];
+        seen.lines = lines.map(str::to_owned).to_vec();
+        seen.no_proxy = true;
+        return Some(seen);
     }
     if !fits {
         return None;
