@@ -20,12 +20,13 @@
 
 import { longpoll } from "./doors/longpoll.js";
 import { poll } from "./doors/poll.js";
+import { socketio } from "./doors/socketio.js";
 import { sse } from "./doors/sse.js";
 import { stream } from "./doors/stream.js";
 import { websocket } from "./doors/websocket.js";
 
 /** All of them, in the order in which "automatic" tries them. */
-export const DOORS = [websocket, sse, stream, longpoll, poll];
+export const DOORS = [websocket, sse, stream, longpoll, poll, socketio];
 
 /** The name of the choice that is no single door. */
 export const AUTOMATIC = "auto";

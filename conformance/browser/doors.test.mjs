@@ -7,7 +7,7 @@ import { after, afterEach, before, test } from "node:test";
 import { Link } from "./link.mjs";
 import { PHONE, SHOTS, Stage, imageShown, picture } from "./stage.mjs";
 
-const DOORS = ["websocket", "sse", "stream", "longpoll", "poll"];
+const DOORS = ["websocket", "sse", "stream", "longpoll", "poll", "socketio"];
 const OVER_HTTP = DOORS.slice(1);
 
 const stage = new Stage();
@@ -40,9 +40,44 @@ test("two tabs, one on WebSocket and one on long poll, chat: words and a picture
   await far.shot(join(SHOTS, "doors-longpoll.png"));
 });
 
-test("five people by five doors are in one room: everybody hears each once, in one order", async () => {
+test("two tabs, one on Socket.IO and one on SSE, chat: words and a picture, both ways", async () => {
+  const said = [];
+  const prepare = (page) =>
+    page.on("websocket", (socket) => {
+      const { pathname, searchParams } = new URL(socket.url());
+      said.push(`${pathname} ${searchParams.get("topic")}`);
+      socket.on("framesent", ({ payload }) => {
+        if (typeof payload === "string" && payload.startsWith("4")) said.push(payload);
+      });
+    });
+  const near = await enter("Robin", "socket.io & sse", { door: "socketio", prepare });
+  const far = await enter("지우", "socket.io & sse", { door: "sse", locale: "ko-KR" });
+  assert.deepEqual(await Promise.all([near, far].map(door)), ["socketio", "sse"]);
+  await near.say("Hello by Socket.IO: <b>&amp;</b> 👋\nsecond line");
+  await far.hears("Robin", "Hello by Socket.IO: <b>&amp;</b> 👋\nsecond line");
+  await far.say("안녕하세요! 여기는 SSE입니다.");
+  await near.hears("지우", "안녕하세요! 여기는 SSE입니다.");
+  await near.sendImage("sunset.png", "image/png", await picture(near.page, 300, 180, false));
+  // An SSE event has no place for the sender's name.
+  await far.page.waitForFunction(() => document.querySelector("#log img")?.naturalWidth === 300);
+  await imageShown(near, "Image from Robin");
+  await far.sendImage("sunset.png", "image/png", await picture(far.page, 200, 120, false));
+  assert.deepEqual(await (await imageShown(near, "Image from 지우")).jsonValue(), [200, "blob"]);
+  await Promise.all([far.allSent(), near.allSent()]);
+  assert.deepEqual((await far.said()).slice(0, 2), (await near.said()).slice(0, 2));
+  assert.deepEqual(said, [
+    "/socket.io/ socket.io & sse",
+    "40",
+    `420${JSON.stringify(["message", "Robin: Hello by Socket.IO: <b>&amp;</b> 👋\nsecond line"])}`,
+    '451-1["message",{"_placeholder":true,"num":0}]',
+  ]);
+  assert.equal(await near.page.textContent("#via"), "· Socket.IO");
+  await near.shot(join(SHOTS, "doors-socketio.png"));
+});
+
+test("six people by six doors are in one room: everybody hears each once, in one order", async () => {
   const people = [];
-  for (const name of DOORS) people.push(await enter(name, "five", { door: name }));
+  for (const name of DOORS) people.push(await enter(name, "six", { door: name }));
   const expected = [];
   for (let round = 1; round <= 3; round += 1) {
     for (const person of people) {
@@ -64,7 +99,7 @@ test("five people by five doors are in one room: everybody hears each once, in o
     await person.sendImage("dot.png", "image/png", await picture(person.page, 40, 30, false));
   }
   for (const person of people) {
-    await person.page.waitForFunction(() => document.querySelectorAll("#log img").length === 5);
+    await person.page.waitForFunction(() => document.querySelectorAll("#log img").length === 6);
     const alts = await person.page.$$eval("#log img", (all) => all.map((image) => image.alt));
     // An SSE event has no place for the sender's name; the other doors have.
     if (person.name !== "sse") assert.deepEqual(alts.sort(), DOORS.map((name) => `Image from ${name}`).sort());

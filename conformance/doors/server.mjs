@@ -3,30 +3,37 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-const READY = /http:\/\/127\.0\.0\.1:(\d+)/;
+const READY = /(https?):\/\/127\.0\.0\.1:(\d+)/;
 const START_WITHIN = 20_000;
 
 export class Server {
   #child = null;
+  #flags;
+  #scheme = 'http';
   port = 0;
 
-  static async start() {
-    const server = new Server();
+  /** `flags` are given beside those for its address and its workers. */
+  constructor(flags = []) {
+    this.#flags = flags;
+  }
+
+  static async start(flags) {
+    const server = new Server(flags);
     await server.start();
     return server;
   }
 
   get base() {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   /** Starts it, at first on a free port, later on the same one. Members sit on two workers. */
   async start() {
-    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--workers', '2'];
+    const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--workers', '2', ...this.#flags];
     const child = spawn(process.env.MADANG_BIN, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     let output = '';
-    this.port = await new Promise((resolve, reject) => {
+    [this.#scheme, this.port] = await new Promise((resolve, reject) => {
       const fail = (what) => reject(new Error(`the server ${what}; it wrote:\n${output}`));
       const timer = setTimeout(fail, START_WITHIN, 'said no address in time');
       const read = (chunk) => {
@@ -34,7 +41,7 @@ export class Server {
         const ready = READY.exec(output);
         if (!ready) return;
         clearTimeout(timer);
-        resolve(Number(ready[1]));
+        resolve([ready[1], Number(ready[2])]);
       };
       child.stdout.on('data', read);
       child.stderr.on('data', read);

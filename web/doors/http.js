@@ -1,5 +1,6 @@
 // What the doors over HTTP have in common: they write by POST, and what was said before they opened they
-// read from `/messages`, because there it is known where it ends. Each adds only how it hears what is new.
+// read from `/messages`, because there it is known where it ends. Each adds only how it hears what is new;
+// one may also write by other means.
 
 import { readPage, topicUrl } from "../protocol.js";
 
@@ -9,8 +10,10 @@ const LARGE = 1024 * 1024;
 const POST_WITHIN = 60_000;
 const REASON_LENGTH = 200;
 const NO_ANSWER = "the answer is not Madang's";
+/** The status of what is larger than the server takes. */
+export const TOO_LARGE = 413;
 // Statuses that blame what we sent: malformed, too big, of a kind that is not taken.
-const REFUSALS = new Set([400, 413, 415, 422]);
+const REFUSALS = new Set([400, TOO_LARGE, 415, 422]);
 
 /** The code that a browser gives when a connection ended without a goodbye (RFC 6455 §7.1.5). */
 export const ABNORMAL = 1006;
@@ -53,8 +56,21 @@ export async function readText(response, each) {
 
 /** A stream that was open and then not let in says why, in JSON, before it ends: "try again later". */
 export function refusal(text) {
-  const reason = parse(text)?.reason;
+  return refused(parse(text)?.reason);
+}
+
+/** Not let in now, for this reason. */
+export function refused(reason) {
   return new Ended(TRY_LATER, typeof reason === "string" ? reason.slice(0, REASON_LENGTH) : "");
+}
+
+/** The value of a JSON text; null where it is none. */
+export function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 class Link {
@@ -63,6 +79,7 @@ class Link {
   #stop = new AbortController();
   #busy = false;
   #reached = false; // the server has answered once
+  #publish = (entry) => this.#post(entry);
 
   constructor(room, events, world) {
     this.#room = room;
@@ -73,7 +90,7 @@ class Link {
   /** Reads what was said before, then `live`, until one of them ends. */
   async run(since, live) {
     try {
-      const cursor = await this.#past(since);
+      const cursor = await this.past(since);
       await live(this, cursor);
       this.#end(new Ended(ABNORMAL, ""));
     } catch (error) {
@@ -84,7 +101,7 @@ class Link {
   send(entry) {
     if (this.#busy || this.#stop.signal.aborted) return false;
     this.#busy = true;
-    this.#post(entry).catch((error) => this.#end(error));
+    this.#deliver(entry).catch((error) => this.#end(error));
     return true;
   }
 
@@ -106,6 +123,25 @@ class Link {
     if (this.signal.aborted) return;
     this.#events.opened();
     this.#events.ready();
+  }
+
+  /** Entries are to be published by this from now on; it gives the message's id. */
+  by(publish) {
+    this.#publish = publish;
+  }
+
+  /** Everything after `cursor` that is there now; where that ends. */
+  async past(cursor) {
+    for (;;) {
+      const { next, whole } = await this.page(cursor);
+      if (whole) return next;
+      cursor = next;
+    }
+  }
+
+  /** Where we are. */
+  get room() {
+    return this.#room;
   }
 
   /** Something came. */
@@ -182,16 +218,7 @@ class Link {
 
   // ---- ours ----
 
-  async #past(since) {
-    let cursor = since;
-    for (;;) {
-      const { next, whole } = await this.page(cursor);
-      if (whole) return next;
-      cursor = next;
-    }
-  }
-
-  async #post(entry) {
+  async #deliver(entry) {
     try {
       const id = await this.within(POST_WITHIN, this.#publish(entry));
       if (this.signal.aborted) return;
@@ -205,7 +232,7 @@ class Link {
     this.#events.free();
   }
 
-  async #publish(entry) {
+  async #post(entry) {
     const headers = {
       Accept: "application/json",
       "Content-Type": entry.bytes === null ? "text/plain; charset=utf-8" : "application/octet-stream",
@@ -233,12 +260,4 @@ class Link {
 function silence(error) {
   const known = error instanceof Ended;
   return new Ended(known ? error.code : ABNORMAL, known ? error.message : "", { silent: true });
-}
-
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -6,14 +6,15 @@ import { test } from "node:test";
 import { DOORS } from "../doors.js";
 import { Headcount } from "../headcount.js";
 import { FakeClock } from "./fakes.js";
-import { ME, cut, page } from "./page.js";
-import { FakeTopic, json, until } from "./topic.js";
+import { cut, page } from "./page.js";
+import { FakeTopic, HEARTBEAT, ME, json, until } from "./topic.js";
 
 const HTTP = DOORS.filter(({ presence }) => !presence).map(({ name }) => name);
+const posts = (door) => door !== "socketio";
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 1, 2, 3, 4, 5);
 
 for (const door of HTTP) {
-  test(`${door}: the history, what is new, and our own words by POST, which come back once`, async () => {
+  test(`${door}: the history, what is new, and our own words, which come back once`, async () => {
     const it = page(door);
     it.topic.publish("a: old", { user: "a" });
     await it.enter();
@@ -24,13 +25,15 @@ for (const door of HTTP) {
     await it.hears("a: old", "밤: 새 글 🐦\nline two");
     await it.listens();
     it.say("hi");
-    await until(() => it.topic.said.length === 3, "it was posted");
+    await until(() => it.topic.said.length === 3, "it was published");
     it.turn();
     await it.hears("a: old", "밤: 새 글 🐦\nline two", "jiu: hi");
     await until(() => it.outbox.entries.length === 0, "the echo is the receipt");
-    const [{ headers, pathname, body }] = it.topic.asked("post");
-    assert.deepEqual([pathname, body], ["/topics/lobby", "jiu: hi"]);
-    assert.equal(headers["Content-Type"], "text/plain; charset=utf-8");
+    if (posts(door)) {
+      const [{ headers, pathname, body }] = it.topic.asked("post");
+      assert.deepEqual([pathname, body], ["/topics/lobby", "jiu: hi"]);
+      assert.equal(headers["Content-Type"], "text/plain; charset=utf-8");
+    } else assert.deepEqual(it.topic.packets, ["40", '420["message","jiu: hi"]']);
     assert.deepEqual(it.heard.states, [`${door} connecting`, `${door} open`]);
     it.connection.dispose();
   });
@@ -85,13 +88,15 @@ for (const door of HTTP) {
     await it.listens();
     assert.ok(it.outbox.addImage(PNG));
     it.connection.pump();
-    await until(() => it.topic.said.length === 1, "it was posted");
+    await until(() => it.topic.said.length === 1, "it was published");
     it.turn();
     await until(() => it.heard.bytes.length === 1, "it came back");
     assert.deepEqual([...it.heard.bytes[0]], [...PNG]);
-    const [{ headers }] = it.topic.asked("post");
-    assert.equal(headers["Content-Type"], "application/octet-stream");
-    assert.equal(headers["X-Message-Nick"], ME);
+    if (posts(door)) {
+      const [{ headers }] = it.topic.asked("post");
+      assert.equal(headers["Content-Type"], "application/octet-stream");
+      assert.equal(headers["X-Message-Nick"], ME);
+    } else assert.deepEqual(it.topic.packets, ["40", '451-0["message",{"_placeholder":true,"num":0}]', PNG]);
     await until(() => it.outbox.entries.length === 0, "it is no more in the outbox");
     it.connection.dispose();
   });
@@ -223,7 +228,7 @@ test("what the server has told an id for was published, though a cut and a gap h
   it.connection.dispose();
 });
 
-for (const door of ["sse", "stream"]) {
+for (const door of ["sse", "stream", "socketio"]) {
   test(`${door}: what is lost between the replay and the opening is told as well`, async () => {
     const it = await page(door).enter();
     await cut(it);
@@ -291,6 +296,61 @@ test("a page that is not Madang's is no answer", async () => {
   it.connection.start();
   await until(() => it.connection.state.name === "closed", "it is noticed");
   assert.deepEqual(it.heard.messages, []);
+  it.connection.dispose();
+});
+
+test("Socket.IO: in the room by the query; pings are answered, and a silent server is given up", async () => {
+  const topic = new FakeTopic();
+  const sockets = [];
+  const { SocketIo } = topic;
+  const it = page("socketio", { topic, WebSocket: class extends SocketIo {
+    constructor(url) {
+      super(url);
+      sockets.push(this);
+    }
+  } });
+  await it.enter();
+  const [socket] = sockets;
+  assert.equal(socket.url, `ws://h/socket.io/?EIO=4&transport=websocket&topic=lobby&name=${ME}&session=s`);
+  const patience = HEARTBEAT.pingInterval + HEARTBEAT.pingTimeout;
+  it.clock.pass(patience - 1);
+  socket.ping();
+  assert.deepEqual(topic.packets, ["40", "3"]);
+  it.clock.pass(patience - 1);
+  assert.equal(it.connection.state.name, "open");
+  it.clock.pass(1);
+  await until(() => it.connection.state.name === "closed", "it is given up");
+  it.connection.dispose();
+});
+
+test("Socket.IO: what the server does not take, or would not, is left to the person, and the rest goes on", async () => {
+  const it = await page("socketio").enter();
+  it.topic.acknowledge = { error: "no" };
+  it.say("refused");
+  await until(() => it.fates().length === 1 && it.fates()[0] === "refused: unsure", "it is refused");
+  it.topic.acknowledge = null;
+  const large = "x".repeat(1_000);
+  it.say(large);
+  it.say("small");
+  await it.hears("jiu: small");
+  await until(() => it.outbox.entries.length === 2, "the small one is done");
+  assert.deepEqual(it.fates(), ["refused: unsure", `${large}: unsure`]);
+  assert.ok(!it.topic.packets.some((packet) => packet.length > 1_000), "what is too large is not sent");
+  assert.equal(it.connection.state.name, "open");
+  it.connection.dispose();
+});
+
+test("Socket.IO: who is not let in is told why", async () => {
+  const topic = new FakeTopic();
+  const { SocketIo } = topic;
+  const it = page("socketio", { topic, WebSocket: class extends SocketIo {
+    send(packet) {
+      if (packet === "40") this.onmessage({ data: '44{"message":"too many topics"}' });
+    }
+  } });
+  it.connection.start();
+  await until(() => it.connection.state.name === "closed", "it ends");
+  assert.deepEqual([it.connection.state.code, it.connection.state.reason], [1013, "too many topics"]);
   it.connection.dispose();
 });
 

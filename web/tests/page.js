@@ -6,12 +6,10 @@ import { Connection } from "../connection.js";
 import { Choice, DOORS } from "../doors.js";
 import { Outbox } from "../outbox.js";
 import { FakeClock, fakeWebSocket } from "./fakes.js";
-import { FakeTopic, until } from "./topic.js";
-
-export const ME = "jiu";
+import { FakeTopic, ME, until } from "./topic.js";
 
 /** Somebody's page on a topic, by the door of this name. */
-export function page(door, { topic = new FakeTopic(), doors = DOORS } = {}) {
+export function page(door, { topic = new FakeTopic(), doors = DOORS, WebSocket } = {}) {
   const { FakeWebSocket, sockets } = fakeWebSocket();
   const clock = new FakeClock();
   const outbox = new Outbox();
@@ -24,7 +22,7 @@ export function page(door, { topic = new FakeTopic(), doors = DOORS } = {}) {
     visit: "v",
     clock,
     fetch: topic.fetch,
-    WebSocket: FakeWebSocket,
+    WebSocket: WebSocket ?? (door === "socketio" ? topic.SocketIo : FakeWebSocket),
     EventSource: topic.EventSource,
   };
   const connection = new Connection({

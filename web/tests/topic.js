@@ -1,6 +1,11 @@
-// A topic of a server that a test plays by hand: what it answers over HTTP, and an EventSource on it.
+// A topic of a server that a test plays by hand: what it answers over HTTP, and an EventSource and Socket.IO on it.
 
 const encoder = new TextEncoder();
+
+/** Who the pages are. */
+export const ME = "jiu";
+/** Of Engine.IO, in milliseconds. */
+export const HEARTBEAT = { pingInterval: 25_000, pingTimeout: 20_000 };
 
 export class FakeTopic {
   #epoch = "e";
@@ -9,6 +14,10 @@ export class FakeTopic {
   #readers = new Set(); // told of each publication: {tell, cut}
   #keys = new Map(); // by idempotency key: the id
 
+  /** What was sent by Socket.IO: packets, and bytes behind them. */
+  packets = [];
+  /** Instead of publishing an event of Socket.IO, this is acknowledged. */
+  acknowledge = null;
   /** Every request, as `{method, what, query, headers, body}`. */
   requests = [];
   /** By what is asked for (`post`, `messages`, `stream`, `sse`): an answer of one's own, or a promise of it. */
@@ -102,6 +111,64 @@ export class FakeTopic {
 
       cut() {
         this.onerror?.();
+      }
+    };
+  }
+
+  /** A WebSocket that speaks Socket.IO. */
+  get SocketIo() {
+    const topic = this;
+    return class {
+      #answers = null; // the head of an event whose bytes are to come
+
+      constructor(url) {
+        this.url = url;
+        queueMicrotask(() => this.#give(`0${JSON.stringify({ sid: "s", upgrades: [], ...HEARTBEAT, maxPayload: 1_000 })}`));
+      }
+
+      send(packet) {
+        topic.packets.push(packet);
+        if (packet === "40") {
+          topic.#readers.add(this);
+          this.#give('40{"sid":"id"}');
+        } else if (typeof packet !== "string") this.#event(this.#answers, packet);
+        else if (packet.startsWith("451-")) this.#answers = packet.slice(4);
+        else if (packet.startsWith("42")) this.#event(packet.slice(2));
+      }
+
+      close() {
+        topic.#readers.delete(this);
+      }
+
+      /** What the server sends. */
+      ping() {
+        this.#give("2");
+      }
+
+      tell(publications) {
+        for (const { event, data, encoding } of publications) {
+          if (encoding !== "base64") {
+            this.#give(`42${JSON.stringify([event, data])}`);
+            continue;
+          }
+          this.#give(`451-${JSON.stringify([event, { _placeholder: true, num: 0 }])}`);
+          this.#give(new Uint8Array(Buffer.from(data, "base64")).buffer);
+        }
+      }
+
+      cut() {
+        this.onclose?.({ code: 1006, reason: "" });
+      }
+
+      #give(data) {
+        this.onmessage?.({ data });
+      }
+
+      #event(packet, bytes) {
+        const [, number, args] = /^(\d+)(.*)$/s.exec(packet);
+        const [, value] = JSON.parse(args);
+        const answer = topic.acknowledge ?? topic.publish(bytes ?? value, { user: ME });
+        this.#give(`43${number}${JSON.stringify([answer])}`);
       }
     };
   }

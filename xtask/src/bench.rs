@@ -97,9 +97,9 @@ fn compare(
     let (mut done, mut failed) = (0, 0);
     let began = Instant::now();
     let mut measured = Measured::new();
-    let report = |measured: &Measured| {
-        let make = if options.section { report::events } else { report::markdown };
-        make(place, options, peers, measured)
+    let report = |measured: &Measured| match options.section {
+        Some(section) => report::section(section, place, options, peers, measured),
+        None => report::markdown(place, options, peers, measured),
     };
     for cell in &options.cells {
         for round in 1..=cell.rounds.min(options.rounds) {
@@ -128,8 +128,11 @@ fn compare(
         }
         if options.write {
             // After each cell, so that a run that is broken off leaves what it has.
-            let write = if options.section { page::write_events } else { page::write };
-            write(&place.project, &report(&measured), &measured)?;
+            let (project, text) = (&place.project, report(&measured));
+            match options.section {
+                Some(section) => page::write_section(section, project, &text, &measured)?,
+                None => page::write(project, &text, &measured)?,
+            }
         }
     }
     println!("\n{}", report(&measured));

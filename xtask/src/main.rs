@@ -11,6 +11,7 @@ mod openapi;
 mod process;
 mod project;
 mod soak;
+mod socketio;
 mod steps;
 mod test;
 mod tools;

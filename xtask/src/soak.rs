@@ -46,6 +46,11 @@ const STEPS: &[Step] = &[
         what: "clients of each door are cut for LOSS_MINUTES (default 10): nothing is lost",
         run: loss,
     },
+    Step {
+        name: "sessions",
+        what: "200 sessions a second are left behind for SESSIONS_MINUTES (default 10): memory stays",
+        run: sessions,
+    },
     Step { name: "miri", what: "close frames and masks under Miri", run: miri },
     Step { name: "fuzz", what: "each fuzz target, FUZZ_MINUTES (default 5) each", run: fuzz },
     Step {
@@ -143,6 +148,22 @@ fn loss(project: &Project, log: &Log) -> Result<Outcome, String> {
     let text = log.text();
     let figures: Vec<&str> = text.lines().filter(|l| l.contains(" clients, ")).collect();
     Ok(Outcome::Passed(format!("{minutes} minutes; {}", figures.join("; "))))
+}
+
+/// The test of `cargo xtask test`, longer and optimised.
+fn sessions(project: &Project, log: &Log) -> Result<Outcome, String> {
+    let minutes = number("SESSIONS_MINUTES", 10);
+    let test = ["test", "--release", "--package", "madang-cli", "--test", "hostile"];
+    let build = [&test[..], &["--no-run"]].concat();
+    run_logged(command("cargo", &build, &project.root), log, Duration::from_mins(25))?;
+    let name = "sessions::sessions_that_are_left_behind_leave_nothing_behind";
+    let args = [&test[..], &["--", "--nocapture", "--exact", name]].concat();
+    let mut attack = command("cargo", &args, &project.root);
+    attack.env("ABANDON_SECONDS", (minutes * 60).to_string());
+    run_logged(attack, log, Duration::from_mins(minutes + 5))?;
+    let text = log.text();
+    let figures = text.lines().find(|line| line.contains(" sessions left behind: "));
+    Ok(Outcome::Passed(figures.unwrap_or_default().trim().to_owned()))
 }
 
 fn browser(project: &Project, log: &Log) -> Result<Outcome, String> {

@@ -2,7 +2,7 @@
 
 use crate::project::Project;
 use crate::steps::{self, Step};
-use crate::{autobahn, checks, deny, doctor, foreign, layering, openapi};
+use crate::{autobahn, checks, deny, doctor, foreign, layering, openapi, socketio};
 
 /// Quick ones first. Each name may be given to `--only` and `--skip`.
 const STEPS: &[Step] = &[
@@ -46,6 +46,17 @@ const STEPS: &[Step] = &[
         name: "doctor",
         what: "madang doctor at broken servers, nginx, HAProxy, Apache, npm, RabbitMQ",
         run: doctor::bed,
+    },
+    Step {
+        name: "socketio",
+        what: "socket.io-client 4.8, 3.1 and 2.5, and a room mixed with other doors",
+        run: socketio::npm,
+    },
+    Step { name: "socketio-py", what: "python-socketio as client", run: socketio::python },
+    Step {
+        name: "socketio-judge",
+        what: "the shared judge of Socket.IO and Engine.IO",
+        run: socketio::judge,
     },
     Step { name: "browser", what: "the chat page in Chromium", run: foreign::browser },
 ];

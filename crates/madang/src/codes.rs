@@ -175,6 +175,9 @@ codes! {
     M512 Some(503), Some(1013); "too much history is on its way already";
         "The limit is --max-replay for all clients of a worker together, and for the answers to polls; of a reader of several topics, --outbox.";
         "Come back with the cursor of what came last: nothing is lost."
+    M513 None, Some(1013); "this client joins topics too fast";
+        "A client may join as many as --max-subscriptions at once, and from then on so many a second as --max-join-rate says.";
+        "Join less often, or raise --max-join-rate."
 }
 
 static COUNTS: [AtomicU64; TABLE.len()] = [const { AtomicU64::new(0) }; TABLE.len()];

@@ -59,6 +59,14 @@ pub use server::{
 };
 pub use websocket::{Message, WebSocket, connect};
 
+/// The features that this crate was built with.
+pub const FEATURES: &[&str] = &[
+    #[cfg(feature = "axum")]
+    "axum",
+    #[cfg(feature = "tls")]
+    "tls",
+];
+
 /// The guides, whose programs are tested as the examples here are.
 #[cfg(doctest)]
 mod guides {
@@ -75,5 +83,7 @@ mod guides {
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::server::proxy_protocol::fuzz_proxy;
+    pub use madang_proto::engineio::fuzzing::fuzz_engineio;
+    pub use madang_proto::socketio::fuzzing::fuzz_socketio;
     pub use madang_proto::topics::fuzzing::fuzz_topics;
 }

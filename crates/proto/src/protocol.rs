@@ -1,9 +1,11 @@
 //! What a line in [`PROTOCOLS`](crate::PROTOCOLS) points at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::{Form, Kind, PresenceChange, Publication, Session, session::Refusal};
+use crate::{Form, Kind, PresenceChange, Publication, Reception, Session, session::Refusal};
 
 /// A protocol: where it is mounted, how a session begins, how a publication looks.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub struct Protocol {
 }
 
 /// What carries a protocol's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Carrier {
     /// A WebSocket, both ways.
@@ -33,6 +35,9 @@ pub enum Carrier {
     /// The body of an answer to GET that does not end, of this media type. What the session sends is
     /// appended to it as it is; the client says nothing.
     Stream(&'static str),
+    /// Whatever a [`Reception`] sorts to its sessions: requests of plain HTTP, and WebSockets. Its
+    /// mounts are the paths below which it is asked; [`Protocol::open`] is not called.
+    Links(fn() -> Arc<dyn Reception>),
 }
 
 /// A path that a protocol answers at.
@@ -75,6 +80,8 @@ pub struct Rendered {
     pub kind: Kind,
     /// The payload in pieces; a body that is carried as it is, is shared and not copied.
     pub segments: SmallVec<[Bytes; 2]>,
+    /// Binary messages that follow it and belong to it.
+    pub attachments: Vec<Bytes>,
 }
 
 impl Rendered {
@@ -82,10 +89,10 @@ impl Rendered {
     pub fn new(kind: Kind, bytes: Bytes) -> Self {
         let mut segments = SmallVec::new();
         segments.push(bytes);
-        Self { kind, segments }
+        Self { kind, segments, attachments: Vec::new() }
     }
 
-    /// The length of the payload in bytes.
+    /// The length of the payload in bytes, without what follows it.
     pub fn len(&self) -> usize {
         self.segments.iter().map(Bytes::len).sum()
     }

@@ -23,6 +23,45 @@ pub struct Publication {
     pub publisher: Option<Arc<str>>,
     /// When the hub took it, in milliseconds since 1970.
     pub time: u64,
+    /// What only doors of the publisher's own kind can carry as it was meant.
+    pub exact: Option<Arc<Exact>>,
+    /// Members of the topic that it is not for.
+    pub except: Option<Arc<Except>>,
+}
+
+/// The payload in full, where a protocol says more than one body: several arguments, bytes among
+/// them. The body is the same as plain JSON, with bytes in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by a door, read by doors of its kind")]
+pub struct Exact {
+    /// The kind of door that understands it, such as `socketio`.
+    pub family: &'static str,
+    /// JSON, in the family's own arrangement.
+    pub json: Bytes,
+    /// Bytes that belong into it.
+    pub attachments: Box<[Bytes]>,
+}
+
+impl Exact {
+    /// Its bytes.
+    pub fn len(&self) -> usize {
+        self.json.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// It has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Members of a topic that a publication is not for. Who reads the history reads it all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a condition of two parts")]
+pub struct Except {
+    /// A session, by its number in the process.
+    pub session: Option<u64>,
+    /// Whoever is in one of these topics, too.
+    pub topics: Box<[Topic]>,
 }
 
 impl Publication {

@@ -57,6 +57,24 @@ impl Topic {
         Ok(Self(name.into()))
     }
 
+    /// One of the server's own, under [`Topic::RESERVED`]: what comes from a client may stand in
+    /// `name`, as no door takes such a topic's name from one.
+    pub fn reserved(name: &str) -> Result<Self, TopicError> {
+        if name.chars().any(char::is_control) {
+            return Err(TopicError::Control);
+        }
+        let name = format!("{}{name}", Self::RESERVED);
+        if name.len() > Self::MAX_LEN {
+            return Err(TopicError::TooLong);
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// It is one of the server's own.
+    pub fn is_reserved(&self) -> bool {
+        self.0.starts_with(Self::RESERVED)
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,9 +1,11 @@
-//! What the outside judges drive. It grows with each door; now it echoes text and binary at `/`,
-//! with compression and messages of up to 64 MiB.
+//! What the outside judges drive. It grows with each door: at `/` it echoes text and binary, with
+//! compression and messages of up to 64 MiB; at `/engine.io/` Engine.IO echoes; at `/socket.io/` is the
+//! application that judges of Socket.IO expect. Pages of every origin may ask.
 
 mod client;
+mod socketio;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clap::Parser;
 use madang::{OutboxLimits, Reply, Server, ws};
@@ -17,6 +19,12 @@ struct Arguments {
     /// How many workers.
     #[arg(long)]
     workers: Option<usize>,
+    /// How long after an answer Engine.IO pings, in milliseconds.
+    #[arg(long, default_value_t = 300, value_name = "MS")]
+    ping_interval: u64,
+    /// How long a client may leave that unanswered, in milliseconds.
+    #[arg(long, default_value_t = 200, value_name = "MS")]
+    ping_timeout: u64,
     /// Speak TLS with a certificate made now.
     #[arg(long)]
     tls_self_signed: bool,
@@ -50,11 +58,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(url) = arguments.client {
         return client::run(&url, limits).await;
     }
+    let heartbeat = socketio::Heartbeat {
+        interval: Duration::from_millis(arguments.ping_interval),
+        timeout: Duration::from_millis(arguments.ping_timeout),
+    };
+    let protocol = &madang::proto::socketio::PROTOCOL;
     let mut server = Server::new()
         .listen(format!("127.0.0.1:{}", arguments.port))
         .limits(limits)
         .outbox(outbox)
-        .inline("/", echo);
+        .allowed_origin("*")
+        .max_subscriptions(4_000)
+        .inline("/", echo)
+        .reception("/engine.io", protocol, Arc::new(socketio::echo(heartbeat)))
+        .reception("/socket.io", protocol, Arc::new(socketio::application(heartbeat)));
     if let Some(workers) = arguments.workers {
         server = server.workers(workers);
     }

@@ -20,6 +20,8 @@ pub(super) enum Field {
     Tls,
     /// Madang and the servers of Server-Sent Events.
     Events,
+    /// Madang and the servers of Socket.IO.
+    SocketIo,
     /// Madang with two workers and with one, on both cores.
     Workers,
 }
@@ -70,6 +72,7 @@ pub(super) fn all() -> Vec<Cell> {
     ));
     cells.extend(over_tls());
     cells.extend(events());
+    cells.extend(socketio());
     let workers = [echo(SIZES[1], 100, 1), echo(SIZES[1], 100, 16), fanout(1000, 16)];
     cells.extend(workers.map(|cell| cell.in_field(Field::Workers, "workers-", "Two workers: ")));
     cells
@@ -132,6 +135,32 @@ fn events() -> Vec<Cell> {
         .in_field(Field::Events, "sse-", "Server-Sent Events: ")
     };
     [100, 1000].iter().flat_map(|n| AT_ONCE.map(|window| cell(*n, window))).collect()
+}
+
+/// Socket.IO over WebSocket.
+fn socketio() -> Vec<Cell> {
+    let echo = |sessions: usize| {
+        Cell::new(
+            &format!("echo-128-c{sessions}-p16"),
+            &format!("event echo, 128 B, {sessions} sessions × 16 in flight"),
+            Kind::Echo,
+            &format!("echo -c {sessions} -s 128 -p 16"),
+        )
+    };
+    let broadcast = Cell::new(
+        "broadcast-1000-w16",
+        "one session's events to 1000, itself among them, 128 B, 16 in flight by its own copies",
+        Kind::FanOut,
+        "broadcast -c 1000 -s 128 --window 16",
+    );
+    let idle = Cell::new(
+        "idle",
+        "resident bytes of the server for each of 10,000 idle sessions (less is better)",
+        Kind::Idle,
+        "idle -c 10000 --hold 1",
+    );
+    let cells = [echo(100), echo(1000), broadcast, idle];
+    cells.map(|cell| cell.in_field(Field::SocketIo, "sio-", "Socket.IO: ")).into()
 }
 
 fn counted(n: usize, what: &str) -> String {
@@ -209,8 +238,10 @@ mod tests {
         let cells = all();
         let names: HashSet<&str> = cells.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names.len(), cells.len());
-        // 4 sizes × 3 × 2, without 16 KiB × 1,000 × 16; 4 × 2 fan-outs; idle, handshakes; TLS; events; workers.
-        assert_eq!(cells.len(), 23 + 8 + 2 + 5 + 4 + 3);
+        // 4 sizes × 3 × 2, without 16 KiB × 1,000 × 16; 4 × 2 fan-outs; idle, handshakes; TLS; events;
+        // Socket.IO; workers.
+        assert_eq!(cells.len(), 23 + 8 + 2 + 5 + 4 + 4 + 3);
+        assert!(names.contains("sio-broadcast-1000-w16") && names.contains("sio-idle"));
         assert!(names.contains("echo-128-c1000-p16") && names.contains("fanout-5000-w16"));
         assert!(!names.contains("echo-16k-c1000-p16"));
     }

@@ -20,37 +20,40 @@ pub(super) struct Generators {
     /// Built when cells ask for them.
     tls: PathBuf,
     events: PathBuf,
+    socketio: PathBuf,
 }
 
 impl Generators {
-    /// Builds those that the cells need: wsload from a copy of the shared one, tlsload, sseload.
+    /// Builds those that the cells need: wsload from a copy of the shared one, tlsload, sseload,
+    /// sioload.
     pub(super) fn build(place: &Place, log: &Log, cells: &[Cell]) -> Result<Self, Stop> {
         let project = &place.project;
         let need = |field| cells.iter().any(|cell| cell.field == field);
-        let program = |name: &str| -> Result<(PathBuf, PathBuf), String> {
+        let build = |name: &str, source: Option<PathBuf>| -> Result<PathBuf, String> {
             let target = project.scratch(&format!("bench-build/{name}"))?;
-            let program = target.join("release").join(name);
-            Ok((target, program))
+            if let Some(source) = source {
+                place.build(&source, &target, log)?;
+            }
+            Ok(target.join("release").join(name))
         };
-        let ((into, plain), (into_tls, tls), (into_events, events)) =
-            (program("wsload")?, program("tlsload")?, program("sseload")?);
-        if need(Field::Plain) || need(Field::Workers) {
-            let source = project.shared_copy("bench/wsload", "judges-bench/wsload");
-            place.build(&source.map_err(Stop::Missing)?, &into, log)?;
-        }
-        if need(Field::Tls) {
-            place.build(&project.root.join("bench/tlsload"), &into_tls, log)?;
-        }
-        if need(Field::Events) {
-            place.build(&project.root.join("bench/sseload"), &into_events, log)?;
-        }
-        Ok(Self { plain, tls, events })
+        let own = |name: &str, field| {
+            build(name, need(field).then(|| project.root.join("bench").join(name)))
+        };
+        let shared = (need(Field::Plain) || need(Field::Workers))
+            .then(|| project.shared_copy("bench/wsload", "judges-bench/wsload"));
+        Ok(Self {
+            plain: build("wsload", shared.transpose().map_err(Stop::Missing)?)?,
+            tls: own("tlsload", Field::Tls)?,
+            events: own("sseload", Field::Events)?,
+            socketio: own("sioload", Field::SocketIo)?,
+        })
     }
 
     fn of(&self, cell: &Cell) -> &Path {
         match cell.field {
             Field::Tls => &self.tls,
             Field::Events => &self.events,
+            Field::SocketIo => &self.socketio,
             Field::Plain | Field::Workers => &self.plain,
         }
     }
@@ -105,7 +108,7 @@ pub(super) fn load(
 ) -> Result<String, String> {
     let scheme = match cell.field {
         Field::Tls => "wss",
-        Field::Events => "http",
+        Field::Events | Field::SocketIo => "http",
         Field::Plain | Field::Workers => "ws",
     };
     let url = format!("{scheme}://127.0.0.1:{}{}", server.port, peer.path(cell.kind));

@@ -2,6 +2,7 @@
 
 use super::cells::{Cell, Field, all, matches};
 use super::gates;
+use super::page::Section;
 
 /// What the arguments ask for.
 pub(super) struct Options {
@@ -16,7 +17,7 @@ pub(super) struct Options {
     /// Write the result files.
     pub(super) write: bool,
     /// What is written is a section of the page, and leaves its tables alone.
-    pub(super) section: bool,
+    pub(super) section: Option<Section>,
     pub(super) mode: Mode,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         peers: Vec::new(),
         native: false,
         write: false,
-        section: false,
+        section: None,
         mode: Mode::Compare,
     };
     let (mut patterns, mut set) = (Vec::new(), String::from("gate"));
@@ -74,7 +75,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
         }
     }
     options.cells = select(&patterns, &set)?;
-    options.section = patterns.is_empty() && set == "sse";
+    options.section = Section::of(&set).filter(|_| patterns.is_empty());
     let whole = patterns.is_empty() && options.peers.is_empty();
     options.write |= whole && options.mode == Mode::Compare;
     Ok(Some(options))
@@ -93,8 +94,9 @@ fn select(patterns: &[String], set: &str) -> Result<Vec<Cell>, String> {
         }
         "gate" => cells.retain(|c| gates::has(&c.name)),
         "sse" => cells.retain(|c| c.field == Field::Events),
+        "sio" => cells.retain(|c| c.field == Field::SocketIo),
         "all" => {}
-        _ => return Err(format!("--set {set}: there are `gate`, `sse` and `all`")),
+        _ => return Err(format!("--set {set}: there are `gate`, `sse`, `sio` and `all`")),
     }
     Ok(cells)
 }
@@ -105,7 +107,7 @@ fn usage() {
 usage: cargo xtask bench [OPTIONS]
 
   --set gate|all   the cells that a release must show (default), or the whole matrix
-  --set sse        Server-Sent Events; has a section of its own in bench/RESULTS.md
+  --set sse|sio    Server-Sent Events, or Socket.IO; each has a section of its own in bench/RESULTS.md
   --cells CELL,…   only these; `*` stands for any text
   --peers NAME,…   only these servers besides madang
   --rounds N       rounds of each cell, servers taking turns (default 9)
@@ -117,7 +119,7 @@ usage: cargo xtask bench [OPTIONS]
 
 PEER_<NAME>=command adds a server; {{port}} in it is replaced. It echoes at / and sends to everybody
 at /ws/bench; PEER_<NAME>_ECHO and PEER_<NAME>_FANOUT name other paths. It has no part in cells that
-begin with tls- or sse-. The gates ask for PEER_UWEBSOCKETS, built with -O3 -march=native: use
+begin with tls-, sse- or sio-. The gates ask for PEER_UWEBSOCKETS, built with -O3 -march=native: use
 --native with it.
 "
     );
@@ -140,8 +142,8 @@ mod tests {
     fn the_default_is_the_gate_set_in_nine_rounds() {
         let options = parsed("").unwrap().unwrap();
         assert_eq!((options.rounds, options.write, options.native), (9, true, false));
-        assert_eq!(options.cells.len(), 16);
-        assert!(!options.section);
+        assert_eq!(options.cells.len(), 20);
+        assert!(options.section.is_none());
     }
 
     #[test]
@@ -149,9 +151,18 @@ mod tests {
         let options = parsed("--set sse --rounds 3").unwrap().unwrap();
         assert_eq!(options.cells.len(), 4);
         assert!(options.cells.iter().all(|cell| cell.name.starts_with("sse-fanout-1")));
-        assert!(options.section && options.write);
+        assert_eq!((options.section, options.write), (Some(Section::Events), true));
         assert!(!parsed("--set sse --peers axum-sse").unwrap().unwrap().write);
-        assert!(!parsed("--set sse --cells sse-*").unwrap().unwrap().section);
+        assert!(parsed("--set sse --cells sse-*").unwrap().unwrap().section.is_none());
+    }
+
+    #[test]
+    fn socketio_has_a_set_of_its_own() {
+        let options = parsed("--set sio").unwrap().unwrap();
+        let names: Vec<&str> = options.cells.iter().map(|c| c.name.as_str()).collect();
+        let echoes = ["sio-echo-128-c100-p16", "sio-echo-128-c1000-p16"];
+        assert_eq!(names, [&echoes[..], &["sio-broadcast-1000-w16", "sio-idle"]].concat());
+        assert_eq!((options.section, options.write), (Some(Section::SocketIo), true));
     }
 
     #[test]

@@ -8,7 +8,36 @@ use std::fs;
 const KEPT: &str = "<!-- What follows is kept when the tables are made anew. -->";
 const MICRO: (&str, &str) = ("<!-- micro -->", "<!-- /micro -->");
 
-const EVENTS: (&str, &str) = ("<!-- sse -->", "<!-- /sse -->");
+/// A set of cells that can be measured by itself, and then has a section of the page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Section {
+    Events,
+    SocketIo,
+}
+
+impl Section {
+    const ALL: [Self; 2] = [Self::Events, Self::SocketIo];
+
+    /// The name of the set, with which its cells begin.
+    pub(super) fn set(self) -> &'static str {
+        match self {
+            Self::Events => "sse",
+            Self::SocketIo => "sio",
+        }
+    }
+
+    /// The section of this set, if it has one.
+    pub(super) fn of(set: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| section.set() == set)
+    }
+
+    fn marks(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Events => ("<!-- sse -->", "<!-- /sse -->"),
+            Self::SocketIo => ("<!-- sio -->", "<!-- /sio -->"),
+        }
+    }
+}
 
 /// Writes the tables and the generator's lines.
 pub(super) fn write(project: &Project, report: &str, measured: &Measured) -> Result<(), String> {
@@ -16,14 +45,15 @@ pub(super) fn write(project: &Project, report: &str, measured: &Measured) -> Res
     change(project, |page| with_tables(page, report))
 }
 
-/// Writes Server-Sent Events in place of those that are there, and leaves the rest alone.
-pub(super) fn write_events(
+/// Writes a section in place of the one that is there, and leaves the rest alone.
+pub(super) fn write_section(
+    section: Section,
     project: &Project,
-    section: &str,
+    text: &str,
     measured: &Measured,
 ) -> Result<(), String> {
-    write_lines(project, "sse.jsonl", measured)?;
-    change(project, |page| with_section(page, EVENTS, section))
+    write_lines(project, &format!("{}.jsonl", section.set()), measured)?;
+    change(project, |page| with_section(page, section.marks(), text))
 }
 
 fn write_lines(project: &Project, name: &str, measured: &Measured) -> Result<(), String> {
@@ -51,15 +81,17 @@ fn change(project: &Project, new: impl Fn(&str) -> String) -> Result<(), String>
 }
 
 fn with_tables(page: &str, report: &str) -> String {
-    match page.split_once(KEPT) {
-        Some((_, kept)) if report.contains("\n## sse-") => {
-            // They are in the tables now.
-            let (front, back) = around(kept, EVENTS).unwrap_or((kept, ""));
-            format!("{report}\n{KEPT}{}{back}", front.trim_end_matches('\n'))
+    let Some((_, kept)) = page.split_once(KEPT) else { return report.to_owned() };
+    let mut kept = kept.to_owned();
+    for section in Section::ALL {
+        // Its cells are in the tables now.
+        if report.contains(&format!("\n## {}-", section.set()))
+            && let Some((front, back)) = around(&kept, section.marks())
+        {
+            kept = format!("{}{back}", front.trim_end_matches('\n'));
         }
-        Some((_, kept)) => format!("{report}\n{KEPT}{kept}"),
-        None => report.to_owned(),
     }
+    format!("{report}\n{KEPT}{kept}")
 }
 
 /// What is before and after the section between these marks.
@@ -92,13 +124,18 @@ mod tests {
         );
         assert_eq!(page, expected);
         assert_eq!(with_tables("no mark", "tables"), "tables");
-        let page = with_section(&page, EVENTS, "sse 1\n");
-        let page = with_section(&page, EVENTS, "sse 2\n");
-        let section = format!("\n{}\nsse 2\n{}\n", EVENTS.0, EVENTS.1);
+        let (events, socketio) = (Section::Events.marks(), Section::SocketIo.marks());
+        let page = with_section(&page, events, "sse 1\n");
+        let page = with_section(&page, events, "sse 2\n");
+        let section = format!("\n{}\nsse 2\n{}\n", events.0, events.1);
         assert_eq!(page, format!("{expected}{section}"));
         assert!(with_tables(&page, "# Results\n").ends_with(&section));
         // Measured with everything else, they need no section.
+        let page = with_section(&page, socketio, "sio 1\n");
         let page = with_tables(&page, "# Results\n\n## sse-fanout\n");
-        assert!(page.ends_with("notes\n") && !page.contains("sse 2"));
+        assert!(page.contains("notes\n") && !page.contains("sse 2"));
+        assert!(page.ends_with(&format!("\n{}\nsio 1\n{}\n", socketio.0, socketio.1)));
+        let page = with_tables(&page, "# Results\n\n## sio-idle\n");
+        assert!(page.ends_with("notes\n"));
     }
 }

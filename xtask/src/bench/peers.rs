@@ -49,6 +49,12 @@ impl Peer {
         Self { fanout_path: "/topics/bench/sse".into(), ..Self::both(name, argv) }
     }
 
+    /// A server of Socket.IO with the application that `bench/sioload` asks for.
+    fn socketio(name: &str, argv: Vec<String>) -> Self {
+        let path = || String::from("/socket.io/");
+        Self { echo_path: path(), fanout_path: path(), ..Self::both(name, argv) }
+    }
+
     /// A server that echoes at `/` and sends to everybody at `/ws/bench`.
     fn both(name: &str, argv: Vec<String>) -> Self {
         Self {
@@ -67,6 +73,7 @@ pub(super) struct Peers {
     plain: Vec<Peer>,
     tls: Vec<Peer>,
     events: Vec<Peer>,
+    socketio: Vec<Peer>,
     workers: Vec<Peer>,
 }
 
@@ -82,7 +89,8 @@ impl Peers {
         let mut tls = vec![madang(project, 1).with("--tls-self-signed")];
         let rust = ["tokio-tungstenite", "fastwebsockets"];
         let mut events = vec![Peer::events("madang", madang(project, 1).fanout)];
-        if rust.iter().copied().chain([FAST_TLS, AXUM_SSE]).any(takes) {
+        let mut socketio = vec![madang_socketio(project)];
+        if rust.iter().copied().chain([FAST_TLS, AXUM_SSE, SOCKETIOXIDE]).any(takes) {
             let target = project.scratch("bench-build/peers")?;
             place.build(&project.root.join("bench/peers"), &target, log)?;
             let argv = |program: &str| {
@@ -97,6 +105,9 @@ impl Peers {
             if takes(AXUM_SSE) {
                 events.push(Peer::events(AXUM_SSE, argv(AXUM_SSE)));
             }
+            if takes(SOCKETIOXIDE) {
+                socketio.push(Peer::socketio(SOCKETIOXIDE, argv(SOCKETIOXIDE)));
+            }
         }
         let node = |name: &str| -> Result<Vec<String>, Stop> {
             let script = npm_package(project, &format!("bench/peers/{name}"), log)?;
@@ -109,11 +120,14 @@ impl Peers {
         if takes(BETTER_SSE) {
             events.push(Peer::events(BETTER_SSE, node(BETTER_SSE)?));
         }
+        if takes(SOCKET_IO) {
+            socketio.push(Peer::socketio(SOCKET_IO, node("socketio")?));
+        }
         plain.extend(from_environment().into_iter().filter(|p| takes(&p.name)));
         let mut workers = vec![madang(project, 2), madang(project, 1)];
         workers[1].name = "madang, one worker".into();
-        let all = Self { plain, tls, events, workers };
-        let known = [&all.plain, &all.tls, &all.events];
+        let all = Self { plain, tls, events, socketio, workers };
+        let known = [&all.plain, &all.tls, &all.events, &all.socketio];
         let is_known = |name: &str| known.into_iter().flatten().any(|p| p.name == name);
         match wanted.iter().find(|name| !name.is_empty() && !is_known(name)) {
             Some(name) => Err(Stop::Failed(format!("there is no peer `{name}`"))),
@@ -127,6 +141,7 @@ impl Peers {
             Field::Plain => &self.plain,
             Field::Tls => &self.tls,
             Field::Events => &self.events,
+            Field::SocketIo => &self.socketio,
             Field::Workers => &self.workers,
         }
     }
@@ -138,6 +153,10 @@ const FAST_TLS: &str = "fastwebsockets-tls";
 const AXUM_SSE: &str = "axum-sse";
 /// npm better-sse on express.
 const BETTER_SSE: &str = "better-sse";
+/// socketioxide in axum.
+const SOCKETIOXIDE: &str = "socketioxide";
+/// npm socket.io.
+const SOCKET_IO: &str = "socket.io";
 
 fn madang(project: &Project, workers: u8) -> Peer {
     let program = |name: &str| project.release_binary(name).to_string_lossy().into_owned();
@@ -155,6 +174,13 @@ fn madang(project: &Project, workers: u8) -> Peer {
         fanout_path: "/ws/bench".into(),
         ours: true,
     }
+}
+
+/// The example `conformance`, with the pings that Socket.IO servers have by default: its own are too
+/// close together for sessions that idle.
+fn madang_socketio(project: &Project) -> Peer {
+    let pings = ["--ping-interval", "25000", "--ping-timeout", "20000"].map(str::to_owned);
+    Peer::socketio("madang", [madang(project, 1).echo, pings.to_vec()].concat())
 }
 
 /// Servers named in `PEER_<NAME>=command`.

@@ -2,8 +2,9 @@
 
 use super::cells::Cell;
 use super::gates;
+use super::page::Section;
 use super::peers::Peers;
-use super::stats::median;
+use super::stats::{grouped, median};
 use super::{Measured, Options, Place};
 use crate::process::output;
 use std::fmt::Write as _;
@@ -48,21 +49,41 @@ reader has it. The cost of the requests is in the figures.
   better-sse on express, which makes each event anew for each reader.
 ";
 
-/// The section of a run of Server-Sent Events alone.
-pub(super) fn events(
+/// What the cells `sio-` are.
+const SOCKET_IO: &str = "\
+Cells whose names begin with `sio-` are Socket.IO 5 on Engine.IO 4, over WebSocket from the start (`bench/sioload`,
+one thread, raw epoll). All servers have one application: whoever connects is sent `auth`; `message` is answered by
+`message-back` with the same string; `everyone` is sent to the whole namespace as `said`. An event is in flight
+until the session that sent it has its own copy or answer; the others' copies are checked for number and order.
+Pings are 25 s apart, as is the default everywhere, so that no run sees one.
+
+- *madang*: the example `conformance` at `/socket.io/`, one worker.
+- *socketioxide*, *socket.io*: the programs in `bench/peers`. socketioxide in axum, on one thread, its handlers async as
+  it asks for. npm socket.io as it comes: `ws` without its native add-ons, no compression.
+";
+
+/// The section of a run of one set alone.
+pub(super) fn section(
+    section: Section,
     place: &Place,
     options: &Options,
     peers: &Peers,
     measured: &Measured,
 ) -> String {
+    let (title, method) = match section {
+        Section::Events => ("Server-Sent Events", EVENTS),
+        Section::SocketIo => ("Socket.IO", SOCKET_IO),
+    };
+    let set = section.set();
     let mut text = format!(
-        "## Server-Sent Events\n\nMeasured by themselves (`cargo xtask bench --set sse`), otherwise as the cells above.\n\
-         {EVENTS}\n### Machine and versions of this section\n\n{}\n",
+        "## {title}\n\nMeasured by itself (`cargo xtask bench --set {set}`), otherwise as the cells above.\n\
+         {method}\n### Machine and versions of this section\n\n{}\n",
         machine(place, options)
     );
     let tables = gates::table(&options.cells, measured) + &tables(options, peers, measured);
     text.push_str(&tables.replace("## ", "### "));
-    text.push_str("Each run's line is in `bench/results/sse.jsonl`.\n");
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "Each run's line is in `bench/results/{set}.jsonl`.");
     text
 }
 
@@ -74,7 +95,7 @@ pub(super) fn markdown(
     measured: &Measured,
 ) -> String {
     let mut page = format!(
-        "# Results\n\n{METHOD}\n{EVENTS}\n## Machine and versions\n\n{}\n",
+        "# Results\n\n{METHOD}\n{EVENTS}\n{SOCKET_IO}\n## Machine and versions\n\n{}\n",
         machine(place, options)
     );
     page.push_str(&gates::table(&options.cells, measured));
@@ -124,19 +145,6 @@ fn table(cell: &Cell, names: &[&str], measured: &Measured) -> String {
     text
 }
 
-/// `1234567` as `1,234,567`.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (at, c) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(c);
-    }
-    text
-}
-
 fn machine(place: &Place, options: &Options) -> String {
     let root = &place.project.root;
     let ask = |program: &str, args: &[&str]| {
@@ -160,7 +168,8 @@ fn machine(place: &Place, options: &Options) -> String {
         "- {} (UTC), commit {commit}, {} rounds of {} s, {}\n\
          - {cores} × {model}, Linux {}, load averages at the end {load}\n\
          - {}; Node {}\n\
-         - tokio-tungstenite {}, fastwebsockets {}, axum {}, tokio {}; ws {}, better-sse {}, express {}\n",
+         - tokio-tungstenite {}, fastwebsockets {}, axum {}, tokio {}; ws {}, better-sse {}, express {};\n  \
+         socketioxide {}, socket.io {}\n",
         ask("date", &["-u", "+%Y-%m-%d %H:%M"]),
         options.rounds,
         options.secs,
@@ -179,6 +188,8 @@ fn machine(place: &Place, options: &Options) -> String {
         npm("ws", "ws"),
         npm("better-sse", "better-sse"),
         npm("better-sse", "express"),
+        locked(&lock, "socketioxide"),
+        npm("socketio", "socket.io"),
     )
 }
 

@@ -13,6 +13,19 @@ pub(super) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
+/// `1234567` as `1,234,567`.
+pub(super) fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, c) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(c);
+    }
+    text
+}
+
 /// Linear between the two nearest values.
 fn quantile(values: &[f64], q: f64) -> f64 {
     let mut sorted = values.to_vec();
@@ -61,6 +74,14 @@ mod tests {
         assert_eq!(field(line, "bad"), Some(0.0));
         assert_eq!(field(line, "mode"), None);
         assert_eq!(field(line, "lost"), None);
+    }
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        assert_eq!(
+            [7.0, 999.6, 25_000.0, 1_234_567.0].map(grouped).join(" "),
+            "7 1,000 25,000 1,234,567"
+        );
     }
 
     #[test]

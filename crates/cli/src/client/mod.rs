@@ -20,6 +20,7 @@ pub(crate) use connection::{Connection, told};
 pub(crate) use lines::{Lines, MAX_LINE};
 pub(crate) use refusal::{Refusal, body};
 pub(crate) use text::{Keep, escaped};
+pub(crate) use tls::trusting;
 use url::Base;
 
 use crate::cmd::Failure;

@@ -5,20 +5,34 @@ use std::{path::Path, sync::Arc};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        self, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        client::{
+            WantsClientCert,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        },
         crypto::{self, CryptoProvider, aws_lc_rs},
         pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
     },
 };
 
-/// Trusts the certificates of a file, any at all, or those that the system trusts.
+/// Speaks HTTP/1.1 to a server that is trusted as [`trusting`] says.
 pub(super) fn connector(ca: Option<&Path>, is_insecure: bool) -> Result<TlsConnector, String> {
+    let mut config = trusting(ca, is_insecure)?.with_no_client_auth();
+    // RFC 7301: a server that also speaks HTTP/2 must not choose it.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Trusts the certificates of a file, any at all, or those that the system trusts.
+pub(crate) fn trusting(
+    ca: Option<&Path>,
+    is_insecure: bool,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be used: {error}"))?;
-    let builder = if is_insecure {
+    Ok(if is_insecure {
         let any = Arc::new(AnyCertificate(provider));
         builder.dangerous().with_custom_certificate_verifier(any)
     } else {
@@ -26,11 +40,7 @@ pub(super) fn connector(ca: Option<&Path>, is_insecure: bool) -> Result<TlsConne
             Some(file) => roots_of(file)?,
             None => roots_of_system()?,
         })
-    };
-    let mut config = builder.with_no_client_auth();
-    // RFC 7301: a server that also speaks HTTP/2 must not choose it.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
+    })
 }
 
 /// What to do about a handshake that failed.

@@ -8,6 +8,8 @@ mod message;
 mod pages;
 pub(crate) mod publish;
 pub(crate) mod serve;
+pub(crate) mod shell;
+mod socketio;
 pub(crate) mod tail;
 
 use std::{io::Write as _, process::ExitCode};

@@ -10,6 +10,7 @@ pub(super) const PAGES: &[(&str, &str, &[u8])] = &[
     ("/doors/http.js", SCRIPT, include_bytes!("../../../../web/doors/http.js")),
     ("/doors/longpoll.js", SCRIPT, include_bytes!("../../../../web/doors/longpoll.js")),
     ("/doors/poll.js", SCRIPT, include_bytes!("../../../../web/doors/poll.js")),
+    ("/doors/socketio.js", SCRIPT, include_bytes!("../../../../web/doors/socketio.js")),
     ("/doors/sse.js", SCRIPT, include_bytes!("../../../../web/doors/sse.js")),
     ("/doors/stream.js", SCRIPT, include_bytes!("../../../../web/doors/stream.js")),
     ("/doors/websocket.js", SCRIPT, include_bytes!("../../../../web/doors/websocket.js")),

@@ -5,7 +5,11 @@ use std::{path::Path, time::Duration};
 use clap::Args;
 use madang::{
     HttpLimits, ListenError, OutboxLimits, Running, Server, SlowConsumer, TrustedProxies,
-    codes::Code, hub, proto::PROTOCOLS, tls::TlsConfig, ws,
+    codes::Code,
+    hub,
+    proto::{PROTOCOLS, socketio},
+    tls::TlsConfig,
+    ws,
 };
 
 use super::{Failure, config::problems, greeting::greet, pages::PAGES, runtime};
@@ -156,6 +160,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             idle_timeout: settings.seconds("http.idle_timeout"),
             stall_timeout: settings.seconds("http.stall_timeout"),
         })
+        .max_join_rate(settings.count("websocket.max_join_rate"))
         .max_subscriptions(settings.size("websocket.max_subscriptions"))
         .ping(
             settings.seconds("websocket.ping_interval"),
@@ -165,13 +170,7 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
             settings.list("websocket.subprotocols").to_vec(),
             settings.switch("websocket.subprotocol_server_order"),
         );
-    for protocol in PROTOCOLS {
-        server = server.protocol(protocol);
-    }
-    server = server.topics();
-    for (path, kind, bytes) in PAGES {
-        server = server.page(path, kind, bytes);
-    }
+    server = doors(server, settings)?;
     for address in settings.list("server.listen") {
         server = server.listen(address);
     }
@@ -196,6 +195,22 @@ fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure>
         Some(folder) => Ok(server.static_folder(existing(folder)?)),
         None => Ok(server),
     }
+}
+
+/// Every protocol at its mounts, and the pages.
+fn doors(mut server: Server, settings: &Settings) -> Result<Server, Failure> {
+    for protocol in PROTOCOLS {
+        server = if protocol.name == socketio::PROTOCOL.name {
+            super::socketio::mount(server, settings)?
+        } else {
+            server.protocol(protocol)
+        };
+    }
+    server = server.topics();
+    for (path, kind, bytes) in PAGES {
+        server = server.page(path, kind, bytes);
+    }
+    Ok(server)
 }
 
 /// Each is known to be right: the configuration was checked.

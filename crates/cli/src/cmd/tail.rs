@@ -333,21 +333,21 @@ fn ended(written: io::Result<()>) -> Result<End, Cut> {
 
 /// How long to wait before the next try.
 #[derive(Debug, Default)]
-struct Pauses {
+pub(crate) struct Pauses {
     tried: u32,
 }
 
 impl Pauses {
     const FIRST: Duration = Duration::from_millis(250);
-    const MOST: Duration = Duration::from_secs(30);
+    pub(crate) const MOST: Duration = Duration::from_secs(30);
 
     /// The server does its work: the next cut is a new one.
-    fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.tried = 0;
     }
 
     /// Twice as long as before, and not the same for all, so that they do not come together.
-    fn next(&mut self, least: Option<Duration>) -> Duration {
+    pub(crate) fn next(&mut self, least: Option<Duration>) -> Duration {
         let whole = Self::FIRST.saturating_mul(1 << self.tried.min(16)).min(Self::MOST);
         self.tried = self.tried.saturating_add(1);
         // Without chance it is the whole.

@@ -2,7 +2,7 @@
 //! sample in `docs/` all come from this list: a new key is one entry here, and one line where
 //! `madang serve` applies it.
 
-use super::kind::{Check, Kind, anything, history_rule, origin, proxy, subprotocol};
+use super::kind::{Check, Kind, anything, cookie_name, history_rule, origin, proxy, subprotocol};
 
 /// One key.
 pub(crate) struct Key {
@@ -138,10 +138,33 @@ pub(crate) const KEYS: &[Key] = &[
         "Most control frames a second of one client; more close with 1008. 0 is no limit."),
     Key::new("websocket.max_subscriptions", "max-subscriptions", COUNT, "1000",
         "Most topics that one client may be in."),
+    Key::new("websocket.max_join_rate", "max-join-rate", Kind::Number(0, u32::MAX as u64), "100",
+        "Most topics that one client may join in a second, once it has joined as many as --max-subscriptions; 0 is no limit."),
     Key::new("websocket.deflate", "no-deflate", Kind::Off, "true",
         "Do not compress (permessage-deflate), even for clients that offer it."),
     Key::new("websocket.deflate_min_size", "deflate-min-size", Kind::Bytes, "128",
         "Smaller messages are not compressed."),
+    // -- socketio
+    Key::new("socketio.client", "socketio-client", Kind::Text("DIR", anything as Check), "",
+        "Folder with the files of the npm package socket.io-client (its dist), to be served at /socket.io/socket.io.js and beside it."),
+    Key::new("socketio.cookie", "socketio-cookie", Kind::Text("NAME", cookie_name as Check), "",
+        "Name of a cookie with the session's name that answers to polling set, for balancers that go by one."),
+    Key::new("socketio.v2", "no-socketio-v2", Kind::Off, "true",
+        "Turn away socket.io-client 1 and 2, which speak Engine.IO 3."),
+    Key::new("socketio.ping_interval", "socketio-ping-interval", Kind::Seconds(1), "25",
+        "Seconds after a client's answer until it is pinged again."),
+    Key::new("socketio.ping_timeout", "socketio-ping-timeout", Kind::Seconds(1), "20",
+        "Seconds that a client may leave that unanswered."),
+    Key::new("socketio.upgrade_timeout", "socketio-upgrade-timeout", Kind::Seconds(1), "10",
+        "Seconds that a client may take to move from polling to its WebSocket."),
+    Key::new("socketio.connect_timeout", "socketio-connect-timeout", Kind::Seconds(1), "45",
+        "Seconds that a client may take to join its first namespace."),
+    Key::new("socketio.max_payload", "socketio-max-payload", Kind::Bytes, "1000000",
+        "Largest message of Socket.IO, and largest body of a POST; at most --max-message."),
+    Key::new("socketio.max_attachments", "socketio-max-attachments", COUNT, "10",
+        "Most buffers in one event."),
+    Key::new("socketio.max_namespaces", "socketio-max-namespaces", COUNT, "64",
+        "Most namespaces that one connection may be in."),
     // -- outbox
     Key::new("outbox.policy", "slow-consumer", Kind::Choice(&["disconnect", "drop-oldest", "latest"]), "\"disconnect\"",
         "What becomes of a client that reads too slowly: disconnect, drop-oldest, or latest (only the newest of each topic and event is kept)."),

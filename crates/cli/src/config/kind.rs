@@ -223,6 +223,15 @@ pub(crate) fn read_history_rule(text: &str) -> Option<(&str, usize, Option<u64>)
     Some((pattern, count.parse().ok()?, seconds))
 }
 
+/// RFC 6265 §4.1.1: a cookie's name is a token.
+pub(crate) fn cookie_name(text: &str) -> Result<(), String> {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if !text.is_empty() && text.bytes().all(is_token) {
+        return Ok(());
+    }
+    Err("a cookie's name is made of letters, digits and -_.!#$%&'*+^`|~".into())
+}
+
 pub(crate) fn subprotocol(text: &str) -> Result<(), String> {
     // RFC 6455 §11.3.4: a token of RFC 9110.
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);

@@ -9,4 +9,5 @@ mod frames;
 mod heads;
 mod http2;
 mod peer;
+mod sessions;
 mod yard;

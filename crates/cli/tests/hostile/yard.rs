@@ -93,13 +93,20 @@ impl Yard {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// What the process has in memory now, in KiB.
+    pub(crate) fn resident(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
     pub(crate) fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Waits until no connection is left but the neighbour's.
     pub(crate) fn empties(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        // Of a connection that an HTTP library carries, the kernel gives up a peer that takes nothing
+        // after 30 seconds.
+        let deadline = Instant::now() + 2 * PATIENCE;
         while self.descriptors() > self.descriptors {
             assert!(Instant::now() < deadline, "{} descriptors stay", self.descriptors());
             // The pace of looking; what is waited for is the count.

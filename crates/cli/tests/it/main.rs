@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "panics are how a test fails")]
 
 mod config;
+mod connect;
 mod peer;
 mod publish;
 mod refused;
 mod serve;
+mod shell;
+mod socketio;
 mod stop;
 mod tail;
 mod tls;

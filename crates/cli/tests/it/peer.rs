@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream},
     os::fd::OwnedFd,
-    process::{Child, ChildStdout, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
     sync::mpsc::{RecvTimeoutError, Sender, channel},
     time::Duration,
 };
@@ -141,7 +141,7 @@ pub(super) struct Program {
 }
 
 /// Ends a program that hangs, so that its test fails; until the sender is dropped.
-fn watch(child: &Child) -> Sender<()> {
+pub(super) fn watch(child: &Child) -> Sender<()> {
     let (sender, dropped) = channel();
     let id = Pid::from_child(child);
     std::thread::spawn(move || {
@@ -171,6 +171,11 @@ impl Program {
     pub(super) fn input(mut self, bytes: &[u8]) -> Self {
         self.child.stdin.take().unwrap().write_all(bytes).unwrap();
         self
+    }
+
+    /// Its standard input.
+    pub(super) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
     }
 
     /// A line of its standard output.

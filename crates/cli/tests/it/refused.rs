@@ -3,7 +3,7 @@
 use super::{Serving, run};
 
 /// The standard error of a program that ended with 2 and printed nothing else.
-fn refusal(arguments: &[&str]) -> String {
+pub(crate) fn refusal(arguments: &[&str]) -> String {
     let output = run(arguments);
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");

@@ -1,5 +1,5 @@
 //! What carries a session's messages to its client: a WebSocket, or the body of an answer over HTTP
-//! that does not end.
+//! that does not end; or nothing, where it is reached over links.
 
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ pub(crate) enum Framing {
 pub(crate) enum CarrierKind {
     WebSocket(Option<Agreement>),
     Stream(Framing),
+    /// The session has links, and no socket until one of them becomes its carrier.
+    None,
 }
 
 /// The carrier of one client.
@@ -29,6 +31,8 @@ pub(crate) enum CarrierKind {
 pub(super) enum Carrier {
     WebSocket(Connection),
     Stream(Body),
+    /// Only whether it is over.
+    None(Body),
 }
 
 /// An answer's body. What its client says meanwhile is not read as anything.
@@ -48,6 +52,8 @@ enum State {
 
 /// Bit of a form's low byte that says that it is of a stream.
 const STREAM: u8 = 0x80;
+/// The low byte of the forms of sessions without a carrier.
+pub(super) const NONE: u8 = 0x40;
 
 impl Framing {
     /// The carrier's part of a [`FormKey`](crate::hub::FormKey).
@@ -92,6 +98,7 @@ impl Carrier {
                 Self::WebSocket(Connection::new(Role::Server, limits, deflate))
             }
             CarrierKind::Stream(framing) => Self::Stream(Body { framing, state: State::Open }),
+            CarrierKind::None => Self::None(Body { framing: Framing::Bare, state: State::Open }),
         }
     }
 
@@ -100,11 +107,12 @@ impl Carrier {
         match self {
             Self::WebSocket(ws) => ws.deflate().map_or(0, super::deliver::shared_window),
             Self::Stream(body) => body.framing.bits(),
+            Self::None(_) => NONE,
         }
     }
 
-    pub(super) fn is_stream(&self) -> bool {
-        matches!(self, Self::Stream(_))
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Self::WebSocket(_))
     }
 
     /// See [`Connection::handle_input`].
@@ -116,7 +124,7 @@ impl Carrier {
     ) -> Option<Event<'b>> {
         match self {
             Self::WebSocket(ws) => ws.handle_input(input, now),
-            Self::Stream(body) => {
+            Self::Stream(body) | Self::None(body) => {
                 input.discard();
                 body.poll_event()
             }
@@ -126,7 +134,7 @@ impl Carrier {
     pub(super) fn handle_eof(&mut self) {
         match self {
             Self::WebSocket(ws) => ws.handle_eof(),
-            Self::Stream(body) => body.end(ClosedBy::Cut),
+            Self::Stream(body) | Self::None(body) => body.end(ClosedBy::Cut),
         }
     }
 
@@ -140,14 +148,14 @@ impl Carrier {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::WebSocket(ws) => ws.poll_timeout(),
-            Self::Stream(_) => None,
+            Self::Stream(_) | Self::None(_) => None,
         }
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event<'static>> {
         match self {
             Self::WebSocket(ws) => ws.poll_event(),
-            Self::Stream(body) => body.poll_event(),
+            Self::Stream(body) | Self::None(body) => body.poll_event(),
         }
     }
 
@@ -165,7 +173,7 @@ impl Carrier {
                 body.framing.append(&[payload], out);
                 Ok(())
             }
-            Self::Stream(_) => Err(Misuse::Closing.into()),
+            Self::Stream(_) | Self::None(_) => Err(Misuse::Closing.into()),
         }
     }
 
@@ -173,7 +181,7 @@ impl Carrier {
         match self {
             Self::WebSocket(ws) => ws.ping(b"", out),
             // Its session says something now and then.
-            Self::Stream(_) => Ok(()),
+            Self::Stream(_) | Self::None(_) => Ok(()),
         }
     }
 
@@ -186,7 +194,7 @@ impl Carrier {
     ) -> Result<(), Error> {
         match self {
             Self::WebSocket(ws) => ws.close(code, reason, now),
-            Self::Stream(body) => {
+            Self::Stream(body) | Self::None(body) => {
                 body.end(ClosedBy::Us);
                 Ok(())
             }
@@ -204,7 +212,7 @@ impl Carrier {
     pub(super) fn has_transmit(&self) -> bool {
         match self {
             Self::WebSocket(ws) => ws.has_transmit(),
-            Self::Stream(_) => false,
+            Self::Stream(_) | Self::None(_) => false,
         }
     }
 
@@ -212,7 +220,7 @@ impl Carrier {
     pub(super) fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool {
         match self {
             Self::WebSocket(ws) => ws.poll_transmit(out),
-            Self::Stream(_) => false,
+            Self::Stream(_) | Self::None(_) => false,
         }
     }
 
@@ -220,7 +228,7 @@ impl Carrier {
     pub(super) fn is_open(&self) -> bool {
         match self {
             Self::WebSocket(ws) => ws.is_open(),
-            Self::Stream(body) => body.state == State::Open,
+            Self::Stream(body) | Self::None(body) => body.state == State::Open,
         }
     }
 }
@@ -274,7 +282,8 @@ mod tests {
             assert_eq!(Framing::of_bits(framing.bits()), Some(framing));
         }
         // Windows of compression are no streams.
-        assert!((0..=15).all(|bits| Framing::of_bits(bits).is_none()));
+        assert!((0..=15).all(|bits| Framing::of_bits(bits).is_none() && bits & NONE == 0));
+        assert!(Framing::of_bits(NONE).is_none());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The clients of one worker: what fan-out touches close together, the rest beside it.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Instant};
 
 use madang_proto::Session;
 use rustc_hash::FxHashMap;
@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::{
     carrier::Carrier,
     doorstep::Guest,
+    links::Links,
     mail::{ClientId, Pass},
     outbox::Outbox,
     stream::Tls,
@@ -53,14 +54,16 @@ impl Flags {
     pub(super) const DOORSTEP: u16 = 1 << 10;
     /// There is TLS over its socket.
     pub(super) const TLS: u16 = 1 << 11;
-    /// It is a body of HTTP, whose client says nothing.
+    /// It is a body of HTTP, whose client says nothing, or has no carrier.
     pub(super) const STREAM: u16 = 1 << 12;
     /// Bytes of it wait for a later turn.
     pub(super) const HUNGRY: u16 = 1 << 13;
     /// Its socket says and takes nothing more; what it said before is still heard.
     pub(super) const GONE: u16 = 1 << 14;
-    /// Its connection or its session waits for a time.
+    /// Its connection waits for a time.
     pub(super) const TIMED: u16 = 1 << 8;
+    /// It is a link of a session, which ends it as it ends itself.
+    pub(super) const LINK: u16 = 1 << 15;
 
     #[inline]
     pub(super) fn has(self, flag: u16) -> bool {
@@ -95,17 +98,35 @@ pub(super) struct Cold {
     pub(super) subscriptions: SmallVec<[Subscription; 1]>,
     /// When a socket that is ending is given up, in seconds of the worker's clock; 0 is never.
     pub(super) give_up: u32,
-    /// Counts the connection until it is dropped.
-    pub(super) _pass: Pass,
+    /// Counts the connection for as long as it is held.
+    pub(super) pass: Pass,
     /// What had been received when the session asked to read no more.
     pub(super) held: Option<Box<Held>>,
+    /// Of a session that has a name.
+    pub(super) links: Option<Box<Links>>,
+    /// How fast it joins topics.
+    pub(super) joins: Joins,
+    /// When the worker looks at the session's time next.
+    pub(super) due: Option<Instant>,
 }
 
-impl Cold {
-    /// Its connection or its session waits for a time.
-    pub(super) fn is_timed(&self) -> bool {
-        let session = self.session.as_deref().and_then(Session::poll_timeout);
-        session.or_else(|| self.carrier.poll_timeout()).is_some()
+/// What a client has used of the joins that it may make: a bucket that leaks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Joins {
+    used: u32,
+    /// When the bucket was last looked at, in seconds of the worker's clock.
+    at: u32,
+}
+
+impl Joins {
+    /// Takes one of `burst`, of which `rate` come back each second; 0 is no limit.
+    pub(super) fn take(&mut self, seconds: u32, burst: u32, rate: u32) -> bool {
+        let leaked = seconds.saturating_sub(self.at).saturating_mul(rate);
+        self.used = self.used.saturating_sub(leaked);
+        self.at = seconds;
+        let has_room = rate == 0 || self.used < burst;
+        self.used += u32::from(has_room);
+        has_room
     }
 }
 
@@ -203,4 +224,4 @@ impl Clients {
 }
 
 // Idle memory is these two, the session, and its place in the hub.
-const _: () = assert!(size_of::<Cold>() <= 272 && size_of::<Hot>() <= 48);
+const _: () = assert!(size_of::<Cold>() <= 304 && size_of::<Hot>() <= 48);

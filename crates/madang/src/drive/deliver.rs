@@ -6,19 +6,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use madang_proto::{Form, Input, Rendered};
+use madang_proto::{Form, Input, Kind, Rendered, publication::Except};
 use madang_ws::{deflate, frame};
 use smallvec::SmallVec;
 
 use super::{
-    carrier::Framing,
-    client::Flags,
+    carrier::{self, Framing},
+    client::{Cold, Flags},
     intents::ws_kind,
     mail::{Mail, Protocols},
     outbox::{Part, Run},
     worker::Worker,
 };
-use crate::hub::{self, FormKey, Published, Told};
+use crate::hub::{self, FormKey, Member, Published, Told};
 
 /// Mail of so many bytes leaves before more is looked at, so that what piles up for a client is
 /// seen, and bounded, by its outbox. An empty message counts too.
@@ -46,9 +46,12 @@ impl Worker {
             bytes += item.weight();
             match item {
                 Mail::Hub(hub::Mail::Published(published)) => {
-                    let is_next = run
-                        .first()
-                        .is_none_or(|first: &Arc<Published>| first.key() == published.key());
+                    // What is not for all leaves alone.
+                    let is_next = run.first().is_none_or(|first: &Arc<Published>| {
+                        first.key() == published.key()
+                            && first.publication().except.is_none()
+                            && published.publication().except.is_none()
+                    });
                     if !is_next {
                         self.deliver(&mut run);
                     }
@@ -92,6 +95,14 @@ impl Worker {
                     self.command(slot, command);
                 }
             }
+            Mail::Exchange(exchange) => self.exchange(*exchange),
+            Mail::Announce(key, ticket, reply) => self.announce(&key, ticket, reply),
+            Mail::HangUp(key, ticket) => self.hang_up(&key, ticket),
+            Mail::Link(id, link, word) => {
+                if let Some(slot) = self.clients.find(id) {
+                    self.hear(slot, link, word);
+                }
+            }
             Mail::GoAway { until } => self.go_away(until),
         }
     }
@@ -104,6 +115,7 @@ impl Worker {
             publications.clear();
             return;
         };
+        let except = publications.first().and_then(|p| p.publication().except.clone());
         let mut runs = Runs::new(&self.renderer, publications);
         let mut slow = SmallVec::<[u32; 8]>::new();
         let mut each = SmallVec::<[(u32, u64); 8]>::new();
@@ -116,8 +128,13 @@ impl Worker {
             if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
                 continue;
             }
+            if let Some(except) = &except
+                && is_out(except, &self.clients.cold, member)
+            {
+                continue;
+            }
             let form = FormKey(member.form);
-            if Form::EACH == parts_of(form).1 {
+            if is_each(form) {
                 each.push((member.slot, member.seen));
                 continue;
             }
@@ -164,7 +181,8 @@ impl Worker {
         let mut slow = SmallVec::<[u32; 8]>::new();
         for member in room.due(told.order).filter(|member| member.watch) {
             let Some(hot) = self.clients.hot.get_mut(member.slot as usize) else { continue };
-            if hot.generation != member.generation || hot.flags.has(Flags::MUTE) {
+            let is_mute = hot.flags.has(Flags::MUTE) || is_each(FormKey(member.form));
+            if hot.generation != member.generation || is_mute {
                 continue;
             }
             let at = runs.iter().position(|(form, _)| *form == member.form).unwrap_or_else(|| {
@@ -327,6 +345,7 @@ impl Renderer {
                 let mut out = Vec::with_capacity(frame::MAX_HEADER + packed.len());
                 frame::encode_header(&mut out, true, true, opcode, packed.len() as u64, None);
                 out.extend_from_slice(&packed);
+                attach(&rendered.attachments, &mut out);
                 return out.into();
             }
         }
@@ -335,7 +354,23 @@ impl Renderer {
         for segment in &rendered.segments {
             out.extend_from_slice(segment);
         }
+        attach(&rendered.attachments, &mut out);
         out.into()
+    }
+}
+
+/// Appends binary messages that belong to the one before.
+fn attach(attachments: &[Bytes], out: &mut Vec<u8>) {
+    for bytes in attachments {
+        frame::encode_header(
+            out,
+            true,
+            false,
+            ws_kind(Kind::Binary).opcode(),
+            bytes.len() as u64,
+            None,
+        );
+        out.extend_from_slice(bytes);
     }
 }
 
@@ -345,9 +380,21 @@ fn plain(form: FormKey) -> FormKey {
     if Framing::of_bits(bits).is_some() { form } else { FormKey(form.0 & !0xff) }
 }
 
-/// The protocol's own form in a key.
-pub(super) fn form_of(form: FormKey) -> Form {
-    parts_of(form).1
+/// Whether a publication is not for a member.
+fn is_out(except: &Except, clients: &[Option<Box<Cold>>], member: &Member) -> bool {
+    let Some(cold) = clients.get(member.slot as usize).and_then(|cold| cold.as_deref()) else {
+        return false;
+    };
+    except.session == Some(cold.id)
+        || cold.subscriptions.iter().any(|held| except.topics.contains(&held.topic))
+}
+
+/// Whether the session itself makes something of each publication: it wishes so, or has no carrier
+/// that would take what others share.
+#[inline]
+pub(super) fn is_each(form: FormKey) -> bool {
+    let (_, form, bits) = parts_of(form);
+    form == Form::EACH || bits == carrier::NONE
 }
 
 /// A [`FormKey`] is the protocol's index, its own form, and the window of the compression.

@@ -91,7 +91,7 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         // Mail that this made for its own worker waits for the next turn.
-        if self.handle.end_turn() || !self.hungry.is_empty() {
+        if self.handle.end_turn() || !self.hungry.is_empty() || self.unread {
             self.poller.wake().wake();
         }
     }

@@ -9,6 +9,7 @@ use std::{
 
 use madang_proto::{
     Cursor, Form, Input, Intent, Out, Position, Session, Token, Topic,
+    publication::Except,
     session::{Arrival, Farewell, Outcome, Publish, Refusal, Subscribe},
 };
 use madang_ws::CloseCode;
@@ -17,8 +18,11 @@ use tokio::sync::oneshot;
 use super::{
     carrier::Carrier,
     client::{Cold, Flags, Subscription},
-    mail::{ClientHandle, ClientId, Newcomer, Reserved},
+    deliver::is_each,
+    links::Links,
+    mail::{ClientHandle, ClientId, Newcomer, Reserved, Start},
     outbox::SlowConsumer,
+    reach::respond,
     stream::Stream,
     worker::Worker,
 };
@@ -39,6 +43,12 @@ impl Worker {
     /// Gives a client a place and begins its session, before its handshake is answered. What is
     /// sent to it until then waits in its outbox.
     pub(super) fn reserve(&mut self, newcomer: Newcomer, reply: oneshot::Sender<Reserved>) {
+        if let Start::Attach(key) = &newcomer.begin
+            && !self.names.contains_key(key)
+        {
+            // There is nothing that it could belong to, and whoever asked hears so.
+            return;
+        }
         let id = self.clients.reserve(self.seconds());
         self.begin(id.slot as usize, newcomer);
         // If whoever asked is gone, the place is given up as this is dropped.
@@ -52,15 +62,22 @@ impl Worker {
         self.sessions += 1;
         let session = (self.index as u64) << 48 | self.sessions;
         tracing::debug!(session, peer = peer.map(tracing::field::display), "opened");
+        let mut links = None;
         let begun = match begin {
-            Begin::Session(session) => session,
-            Begin::Handler(begin) => {
+            Start::Begin(Begin::Session(session)) => session,
+            Start::Begin(Begin::Handler(begin)) => {
                 let worker = self.handle.clone();
                 begin(Arc::new(ClientHandle { worker, id, session, peer }))
             }
+            Start::Named(key, session) => {
+                self.names.insert(key.clone(), id);
+                links = Some(Box::new(Links::new(key)));
+                session
+            }
+            Start::Attach(key) => self.relay(&key, id),
         };
         let carrier = Carrier::new(carrier, &self.config.limits);
-        if carrier.is_stream() {
+        if !carrier.is_websocket() {
             self.clients.hot[slot].flags.set(Flags::STREAM);
         }
         let mut cold = Box::new(Cold {
@@ -71,8 +88,11 @@ impl Worker {
             id: session,
             subscriptions: smallvec::SmallVec::new(),
             give_up: 0,
-            _pass: pass,
+            pass,
             held: None,
+            links,
+            joins: super::client::Joins::default(),
+            due: None,
         });
         self.tell(slot, &mut cold, Input::Opened);
         self.transmit(slot, &mut cold);
@@ -117,12 +137,10 @@ impl Worker {
         let mut out = std::mem::take(&mut self.out);
         self.tell_with(slot, cold, input, &mut out);
         self.out = out;
-        if cold.is_timed() {
-            self.clients.hot[slot].flags.set(Flags::TIMED);
-        }
+        self.note_times(slot, cold);
     }
 
-    /// [`tell`](Self::tell) with an empty `out` at hand; [`Flags::TIMED`] is the caller's to set.
+    /// [`tell`](Self::tell) with an empty `out` at hand; to note the times is the caller's.
     #[inline]
     pub(super) fn tell_with(
         &mut self,
@@ -174,12 +192,24 @@ impl Worker {
                         let bytes = out.bytes.get(range).unwrap_or_default();
                         self.send(slot, cold, kind, bytes);
                     }
-                    Intent::Publish(wish) => self.publish(*wish, &mut queue),
+                    Intent::Publish(wish) => self.publish(cold.id, *wish, &mut queue),
                     Intent::Subscribe(wish) => self.subscribe(slot, cold, &wish, &mut queue),
                     Intent::Unsubscribe(topic) => self.unsubscribe(cold, &topic, Farewell::Clean),
                     Intent::Close { code, reason } => self.begin_close(slot, cold, code, &reason),
                     Intent::Pause => self.pause(slot, true),
                     Intent::Resume => self.pause(slot, false),
+                    Intent::SendOn { link, kind, range } => {
+                        let bytes = out.bytes.get(range).unwrap_or_default();
+                        self.send_on(cold, link, kind, bytes);
+                    }
+                    Intent::Respond { link, response } => respond(cold, link, *response),
+                    Intent::Stream { link, response } => {
+                        self.stream_on(slot, cold, link, *response);
+                    }
+                    Intent::CloseLink { link, code, reason } => {
+                        self.close_link(cold, link, code, &reason);
+                    }
+                    Intent::Switch(link) => self.switch(slot, cold, link),
                     _ => {}
                 }
             }
@@ -246,9 +276,11 @@ impl Worker {
         }
     }
 
-    fn publish(&mut self, wish: Publish, queue: &mut VecDeque<Next>) {
-        let Publish { token, topic, event, body, publisher } = wish;
-        let draft = Draft { event, publisher, ..Draft::new(body) };
+    fn publish(&mut self, session: u64, wish: Publish, queue: &mut VecDeque<Next>) {
+        let Publish { token, topic, event, body, publisher, exact, not_me, not_in } = wish;
+        let except = (not_me || !not_in.is_empty())
+            .then(|| Arc::new(Except { session: not_me.then_some(session), topics: not_in }));
+        let draft = Draft { event, publisher, exact, except, ..Draft::new(body) };
         let result = self.hub.publish(&topic, draft);
         if let Some(token) = token {
             let result = result.map(Outcome::Published).map_err(refusal);
@@ -290,6 +322,11 @@ impl Worker {
         if again.is_none() && cold.subscriptions.len() >= self.config.max_subscriptions {
             let most = self.config.max_subscriptions;
             return Err(Refusal { reason: format!("a client can be in {most} topics at most") });
+        }
+        let burst = u32::try_from(self.config.max_subscriptions).unwrap_or(u32::MAX);
+        if !cold.joins.take(self.seconds(), burst, self.config.max_join_rate) {
+            tracing::debug!(code = Code::M513.counted(), session = cold.id, "joins too fast");
+            return Err(Refusal { reason: Code::M513.reason(Code::M513.what()) });
         }
         let door = self.renderer.door(cold.form_base);
         let join = Join {
@@ -344,6 +381,7 @@ impl Worker {
     pub(super) fn farewell(&mut self, slot: usize, cold: &mut Cold, farewell: Farewell) {
         self.tell(slot, cold, Input::Closed(farewell));
         cold.session = None;
+        self.forget_links(slot, cold);
         while let Some(held) = cold.subscriptions.first() {
             let topic = held.topic.clone();
             self.unsubscribe(cold, &topic, farewell);
@@ -353,6 +391,15 @@ impl Worker {
 
     pub(super) fn begin_close(&mut self, slot: usize, cold: &mut Cold, code: u16, reason: &str) {
         let code = CloseCode::new(code);
+        if matches!(cold.carrier, Carrier::None(_)) && cold.carrier.is_open() {
+            // Nobody else sees why, and its client only that there is no session any more.
+            let (session, code) = (cold.id, code.as_u16());
+            if reason.starts_with(Code::M503.name()) {
+                tracing::info!(code = Code::M503.counted(), session, "{reason}: it does not poll");
+            } else {
+                tracing::debug!(session, code, reason, "a session ends");
+            }
+        }
         // A code that cannot be sent is the session's mistake; the client hears 1011.
         if cold.carrier.close(code, reason, self.now).is_err() {
             tracing::error!(
@@ -427,10 +474,6 @@ fn handle(session: &mut dyn Session, input: Input<'_>, now: Instant, out: &mut O
     catch_unwind(AssertUnwindSafe(|| session.handle(input, now, out)))
         .inspect_err(|_| tracing::error!("a session panicked; its client hears 1011"))
         .is_ok()
-}
-
-fn is_each(form: FormKey) -> bool {
-    super::deliver::form_of(form) == Form::EACH
 }
 
 fn form_key(cold: &Cold, form: Form) -> FormKey {

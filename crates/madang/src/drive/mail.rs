@@ -5,15 +5,20 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use madang_proto::Protocol;
+use madang_proto::{Link, Protocol, Request, Session};
 use tokio::sync::oneshot;
 
-use super::{carrier::CarrierKind, poll::Wake, stream::Stream};
+use super::{
+    carrier::CarrierKind,
+    links::{Create, Exchange, Key, Reply, Word},
+    poll::Wake,
+    stream::Stream,
+};
 use crate::{
     app::{Begin, Client, Command},
     hub::{self, Mailbox},
@@ -26,18 +31,33 @@ pub(super) enum Mail {
     Adopt(ClientId, Stream, Vec<u8>),
     Forget(ClientId),
     Command(ClientId, Command),
-    GoAway { until: Instant },
+    Exchange(Box<Exchange>),
+    /// The request of an exchange is on its way.
+    Announce(Key, u64, oneshot::Sender<Reply>),
+    /// The client of an exchange has hung up.
+    HangUp(Key, u64),
+    Link(ClientId, Link, Word),
+    GoAway {
+        until: Instant,
+    },
 }
 
 impl Mail {
     /// About how many bytes it holds, for as long as it waits.
     pub(super) fn weight(&self) -> usize {
         const ITEM: usize = 64;
+        /// A head, with what it takes to keep it.
+        const REQUEST: usize = 2048;
         match self {
             Self::Hub(hub::Mail::Published(published)) => {
-                ITEM + published.publication().body.bytes().len()
+                let publication = published.publication();
+                let exact = publication.exact.as_ref().map_or(0, |exact| exact.len());
+                ITEM + publication.body.bytes().len() + exact
             }
-            Self::Command(_, Command::Send(_, bytes)) => ITEM + bytes.len(),
+            Self::Command(_, Command::Send(_, bytes)) | Self::Link(.., Word::Said(_, bytes)) => {
+                ITEM + bytes.len()
+            }
+            Self::Exchange(exchange) => REQUEST + exchange.request.body.len(),
             _ => ITEM,
         }
     }
@@ -49,9 +69,25 @@ pub(crate) struct Newcomer {
     pub(crate) carrier: CarrierKind,
     /// Which protocol renders for it, as the worker's list numbers them.
     pub(crate) protocol: u8,
-    pub(crate) begin: Begin,
+    pub(crate) begin: Start,
     /// Held for as long as the connection is open.
     pub(crate) pass: Pass,
+}
+
+/// What a newcomer is to the sessions that there are.
+pub(crate) enum Start {
+    /// One of its own.
+    Begin(Begin),
+    /// One of its own, to which others may come by its name.
+    Named(Key, Box<dyn Session>),
+    /// A link of a session.
+    Attach(Key),
+}
+
+impl From<Begin> for Start {
+    fn from(begin: Begin) -> Self {
+        Self::Begin(begin)
+    }
 }
 
 /// Where a client is: a place that is used again, and which occupant of it is meant.
@@ -127,6 +163,11 @@ impl WorkerHandle {
         }))
     }
 
+    /// Its place among the server's workers.
+    pub(crate) fn index(&self) -> usize {
+        self.0.index
+    }
+
     /// The worker has a poller now. Mail that came before is found by its first turn.
     pub(super) fn started(&self, wake: Wake) {
         wake.wake();
@@ -179,12 +220,16 @@ impl WorkerHandle {
     /// Over so many bytes of mail, no worker reads from its sockets.
     const MAX_WAITING: usize = 8 * 1024 * 1024;
 
-    fn post(&self, mail: Mail) {
+    pub(super) fn post(&self, mail: Mail) {
         if self.0.ended.load(Ordering::Relaxed) {
             return;
         }
         self.0.waiting.fetch_add(mail.weight(), Ordering::Relaxed);
         let was_empty = self.0.mailbox.push(mail);
+        if self.0.ended.load(Ordering::Relaxed) {
+            // It ended meanwhile. Whoever waits for an answer hears that there will be none.
+            return self.ended();
+        }
         if was_empty
             && TURN.get() != self.0.index
             && let Some(wake) = self.0.wake.get()
@@ -202,10 +247,73 @@ impl WorkerHandle {
         place.await.ok()
     }
 
+    /// Brings a request to its session. `None` when the worker has ended, or the session has without
+    /// an answer. Whoever stops waiting has hung up.
+    pub(crate) async fn exchange(
+        &self,
+        key: Key,
+        request: Request,
+        create: Option<Create>,
+    ) -> Option<Reply> {
+        let (reply, mut exchange) = self.begin_exchange(&key);
+        let ticket = exchange.ticket;
+        let reply = Some(reply);
+        self.post(Mail::Exchange(Box::new(Exchange { key, request, create, ticket, reply })));
+        exchange.answer().await
+    }
+
+    /// Tells a session that a request is on its way.
+    pub(crate) fn announce(&self, key: &Key) -> Announced<'_> {
+        let (reply, exchange) = self.begin_exchange(key);
+        self.post(Mail::Announce(key.clone(), exchange.ticket, reply));
+        exchange
+    }
+
+    fn begin_exchange(&self, key: &Key) -> (oneshot::Sender<Reply>, Announced<'_>) {
+        static TICKETS: AtomicU64 = AtomicU64::new(0);
+        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        (reply, Announced { worker: self, key: Some(key.clone()), ticket, answer })
+    }
+
     /// Closes all clients with 1001, those that do not answer after `grace`, and ends the worker.
     pub(crate) fn go_away(&self, grace: Duration) {
         self.0.leaving.store(true, Ordering::Relaxed);
         self.post(Mail::GoAway { until: Instant::now() + grace });
+    }
+}
+
+/// Somebody waits for the answer to a request, or is about to bring it; dropping it hangs up.
+pub(crate) struct Announced<'a> {
+    worker: &'a WorkerHandle,
+    /// `None` once it is answered.
+    key: Option<Key>,
+    ticket: u64,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Announced<'_> {
+    /// Brings the request.
+    pub(crate) fn bring(&self, request: Request) {
+        let Some(key) = self.key.clone() else { return };
+        let ticket = self.ticket;
+        let exchange = Exchange { key, request, create: None, ticket, reply: None };
+        self.worker.post(Mail::Exchange(Box::new(exchange)));
+    }
+
+    /// The answer, which may come before the request. Cancel-safe; to be asked for once.
+    pub(crate) async fn answer(&mut self) -> Option<Reply> {
+        let answer = (&mut self.answer).await.ok();
+        self.key = None;
+        answer
+    }
+}
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.worker.post(Mail::HangUp(key, self.ticket));
+        }
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair,
+    sockopt::set_socket_send_buffer_size,
+};
 
 #[cfg(feature = "tls")]
 pub(super) use secure::Tls;
@@ -39,6 +42,20 @@ impl From<OwnedFd> for Stream {
     fn from(socket: OwnedFd) -> Self {
         Self { socket, tls: None }
     }
+}
+
+/// What the kernel holds of a stream between two ends in this process, in each direction.
+const SOCKET_BUFFER: usize = 32 * 1024;
+
+/// Two sockets that are each other's peer: an end for a worker, and one for who carries its stream
+/// on.
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (near, far) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    for socket in [&near, &far] {
+        set_socket_send_buffer_size(socket, SOCKET_BUFFER)?;
+    }
+    Ok((near, far))
 }
 
 /// Receives what there is, without waiting.

@@ -3,10 +3,14 @@
 
 use std::net::SocketAddr;
 
-use madang_proto::{Input, session::Farewell};
+use madang_proto::session::Farewell;
 use madang_ws::CloseCode;
 
-use super::{client::Flags, worker::Worker};
+use super::{
+    carrier::Carrier,
+    client::{Cold, Flags},
+    worker::Worker,
+};
 use crate::codes::Code;
 
 /// The reason that clients get with 1001 when the server stops.
@@ -72,7 +76,7 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         // Mail that the sweep made for its own worker waits for the next turn.
-        if self.handle.end_turn() || !self.hungry.is_empty() {
+        if self.handle.end_turn() || !self.hungry.is_empty() || self.unread {
             self.poller.wake().wake();
         }
     }
@@ -86,10 +90,10 @@ impl Worker {
         }
     }
 
-    /// A deadline of the connection, of the session, or of the goodbye may have come.
+    /// A deadline of the connection, or of the goodbye, may have come.
     fn check_times(&mut self, slot: usize) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        if cold.give_up > 0 && self.seconds() >= cold.give_up {
+        if cold.give_up > 0 && self.seconds() >= cold.give_up && !self.is_taking(slot, &cold) {
             self.put_back(slot, cold);
             self.cut(slot);
             return;
@@ -105,18 +109,22 @@ impl Worker {
         while let Some(event) = cold.carrier.poll_event() {
             self.event(slot, &mut cold, event);
         }
-        let due = cold.session.as_ref().and_then(|session| session.poll_timeout());
-        if due.is_some_and(|due| self.now >= due) {
-            self.tell(slot, &mut cold, Input::Timeout);
-        }
-        let waits = cold.carrier.poll_timeout().is_some()
-            || cold.session.as_ref().is_some_and(|session| session.poll_timeout().is_some());
-        if !waits {
+        if cold.carrier.poll_timeout().is_none() {
             self.clients.hot[slot].flags.clear(Flags::TIMED);
         }
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
         self.feed_held(slot);
+    }
+
+    /// Whether a client still takes what a body said before its end. Of a WebSocket, the peer's own
+    /// goodbye tells that it has had everything; of a body that is cut nobody would know what is
+    /// missing.
+    fn is_taking(&self, slot: usize, cold: &Cold) -> bool {
+        let since = self.clients.hot[slot].outbox.stalled_since();
+        matches!(cold.carrier, Carrier::Stream(_))
+            && since
+                .is_some_and(|since| self.now.duration_since(since) < self.config.outbox.max_stall)
     }
 
     /// Ends a client that does not read what it is sent.
@@ -147,6 +155,10 @@ impl Worker {
     }
 
     pub(super) fn send_away(&mut self, slot: usize) {
+        if self.clients.hot[slot].flags.has(Flags::LINK) {
+            // Its session may have something to say on it, and closes it behind that.
+            return;
+        }
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         self.begin_close(slot, &mut cold, CloseCode::GOING_AWAY.as_u16(), GOING_AWAY);
         self.transmit(slot, &mut cold);

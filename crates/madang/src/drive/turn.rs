@@ -128,9 +128,7 @@ impl Worker {
         }
         self.out = out;
         let left = input.remaining();
-        if cold.is_timed() {
-            self.clients.hot[slot].flags.set(Flags::TIMED);
-        }
+        self.note_times(slot, &mut cold);
         self.transmit(slot, &mut cold);
         self.put_back(slot, cold);
         left
@@ -138,7 +136,7 @@ impl Worker {
 
     /// The turn has heard enough: what is left of a client's bytes is for a later one, and nothing
     /// more is read from it until then.
-    fn starve(&mut self, slot: usize) {
+    pub(super) fn starve(&mut self, slot: usize) {
         if self.clients.hot[slot].flags.set(Flags::HUNGRY) {
             self.hungry.push_back(self.clients.id(slot));
             self.watch(slot);
@@ -242,6 +240,9 @@ impl Worker {
             _ => Farewell::Cut,
         };
         self.farewell(slot, cold, farewell);
+        if matches!(cold.carrier, Carrier::None(_)) {
+            return self.clients.remove(slot);
+        }
         self.clients.hot[slot].flags.set(Flags::ENDING);
         cold.give_up = self.seconds().saturating_add(LINGER);
         self.mark_dirty(slot);
@@ -252,6 +253,10 @@ impl Worker {
         if let Carrier::Stream(body) = &mut cold.carrier {
             let Some(end) = body.poll_event() else { return };
             body.finish(self.clients.hot[slot].outbox.own(&mut self.pool));
+            return self.event(slot, cold, end);
+        }
+        if let Carrier::None(state) = &mut cold.carrier {
+            let Some(end) = state.poll_event() else { return };
             return self.event(slot, cold, end);
         }
         let hot = &mut self.clients.hot[slot];
@@ -369,6 +374,7 @@ impl Worker {
         }
         let token = self.clients.id(slot).token();
         let interest = self.interest(slot);
+        self.unread |= interest.read;
         if let Some(socket) = &self.clients.hot[slot].socket
             && let Err(error) = self.poller.modify(socket, token, interest)
         {
@@ -389,6 +395,10 @@ impl Worker {
             cold.carrier.handle_eof();
             while let Some(event) = cold.carrier.poll_event() {
                 self.event(slot, &mut cold, event);
+            }
+            // One whose carrier was over before it became one.
+            if cold.session.is_some() {
+                self.farewell(slot, &mut cold, Farewell::Cut);
             }
             self.put_back(slot, cold);
         }

@@ -19,9 +19,11 @@ use super::{
     deliver::Renderer,
     doorstep::Doors,
     drain::Drain,
+    links::Names,
     mail::{ClientId, Mail, Protocols, WorkerHandle},
     outbox::{OutboxLimits, Pool},
     poll::{Poller, Ready},
+    timers::Timers,
 };
 use crate::hub::{Endpoint, Hub, Members, Published};
 
@@ -39,6 +41,8 @@ pub(crate) struct DriveConfig {
     pub(crate) silence: Duration,
     /// Topics that one client may be in.
     pub(crate) max_subscriptions: usize,
+    /// Topics that it may join in a second, once it has joined so many; 0 is no limit.
+    pub(crate) max_join_rate: u32,
 }
 
 impl Default for DriveConfig {
@@ -51,6 +55,7 @@ impl Default for DriveConfig {
             ping_timeout: Duration::from_secs(20),
             silence: Duration::from_secs(5),
             max_subscriptions: 1_000,
+            max_join_rate: 100,
         }
     }
 }
@@ -65,6 +70,9 @@ pub(crate) struct Worker {
     pub(super) poller: Poller,
     pub(super) clients: Clients,
     pub(super) members: Members,
+    /// The sessions that have names.
+    pub(super) names: Names,
+    pub(super) timers: Timers,
     pub(super) pool: Pool,
     /// Bytes of messages that this turn has heard.
     pub(super) heard: usize,
@@ -84,6 +92,9 @@ pub(crate) struct Worker {
     /// What was taken from the mailbox and is not delivered yet.
     pub(super) mail: VecDeque<Mail>,
     pub(super) run: Vec<Arc<Published>>,
+    /// A socket is to be read that was not to be: what it has already makes no new edge, so the poller
+    /// is to be asked once more.
+    pub(super) unread: bool,
     ready: Vec<Ready>,
     /// How many of `ready` were served.
     served: usize,
@@ -133,6 +144,8 @@ impl Worker {
             poller,
             clients: Clients::default(),
             members: Members::new(),
+            names: Names::new(),
+            timers: Timers::default(),
             pool: Pool::default(),
             heard: 0,
             hungry: VecDeque::new(),
@@ -144,6 +157,7 @@ impl Worker {
             out: Out::default(),
             mail: VecDeque::new(),
             run: Vec::new(),
+            unread: false,
             ready: Vec::with_capacity(Poller::MAX_EVENTS),
             served: 0,
             started: now,
@@ -182,6 +196,7 @@ impl Worker {
             self.sweep();
         }
         self.drain(cx);
+        self.ring(cx);
         while self.poller.poll_ready(cx)?.is_ready() {
             if self.peers.iter().any(WorkerHandle::is_behind) {
                 self.mail_only(cx);
@@ -194,8 +209,9 @@ impl Worker {
             }
             self.poller.clear_ready(cx);
         }
-        // The mail may have told it to go away.
+        // The mail may have told it to go away, or begun sessions that want to be told of the time.
         self.drain(cx);
+        self.ring(cx);
         if self.has_left() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
@@ -238,6 +254,7 @@ impl Worker {
         self.flush_dirty();
         self.clients.free_places();
         more |= !self.mail.is_empty() || !self.hungry.is_empty();
+        more |= std::mem::take(&mut self.unread);
         Ok(self.handle.end_turn() || more)
     }
 
@@ -245,11 +262,14 @@ impl Worker {
     fn serve_ready(&mut self) -> io::Result<bool> {
         // Those that the last turn did not come to go first: asked anew, the poller would begin with
         // the same sockets as then, and two that never run dry would be the only ones served.
-        if self.served == self.ready.len() {
+        let is_asked = self.served == self.ready.len();
+        if is_asked {
             self.served = 0;
             self.poller.take(&mut self.ready)?;
         }
-        let mut more = self.poller.was_full();
+        // What came since the poller was last asked made its edge then, and makes no other; nor does
+        // what was told of a socket that has moved to another place.
+        let mut more = !is_asked || self.poller.was_full();
         let mut received = 0;
         while received < MAX_RECEIVED
             && self.heard < MAX_HEARD

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use madang_proto::{Body, Cursor, Position, Presence, session::Present};
+use madang_proto::{
+    Body, Cursor, Position, Presence,
+    publication::{Exact, Except},
+    session::Present,
+};
 
 use super::{Published, TopicKey};
 
@@ -20,12 +24,17 @@ pub struct Draft {
     pub headers: Option<Headers>,
     /// The user who publishes, where one is known.
     pub publisher: Option<Arc<str>>,
+    /// What doors of the publisher's kind get in place of the payload.
+    pub exact: Option<Arc<Exact>>,
+    /// Members that it is not for.
+    pub except: Option<Arc<Except>>,
 }
 
 impl Draft {
     /// A payload and nothing else.
     pub fn new(body: impl Into<Body>) -> Self {
-        Self { event: None, body: body.into(), headers: None, publisher: None }
+        let body = body.into();
+        Self { event: None, body, headers: None, publisher: None, exact: None, except: None }
     }
 }
 

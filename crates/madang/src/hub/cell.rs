@@ -105,6 +105,8 @@ impl State {
             headers: draft.headers,
             publisher: draft.publisher,
             time,
+            exact: draft.exact,
+            except: draft.except,
         };
         let published = Arc::new(Published::new(publication, self.key, self.order, now, budget));
         self.ring.push(&published, budget);

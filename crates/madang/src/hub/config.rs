@@ -49,6 +49,10 @@ impl Default for HistoryConfig {
 impl HistoryConfig {
     /// The limits for a topic.
     pub fn limits_for(&self, topic: &Topic) -> Limits {
+        if topic.is_reserved() {
+            // Rooms of one door's own: nobody reads what was said there before.
+            return Limits { count: 0, age: Duration::ZERO };
+        }
         let rule = self.rules.iter().find(|(pattern, _)| pattern.fits(topic));
         rule.map_or(self.limits, |(_, limits)| *limits)
     }

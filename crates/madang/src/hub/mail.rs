@@ -180,7 +180,8 @@ impl Published {
         let headers = p.headers.as_deref().unwrap_or_default();
         let headers: usize =
             headers.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
-        (OVERHEAD + p.body.bytes().len() + of(&p.event) + of(&p.publisher) + headers) as u64
+        let exact = p.exact.as_ref().map_or(0, |exact| exact.len());
+        (OVERHEAD + exact + p.body.bytes().len() + of(&p.event) + of(&p.publisher) + headers) as u64
     }
 }
 

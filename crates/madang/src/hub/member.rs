@@ -104,6 +104,10 @@ impl Members {
         });
         room.newest = room.newest.max(member.seen);
         room.watchers += usize::from(member.watch);
+        // Many rooms have one member, and no second.
+        if room.members.capacity() == 0 {
+            room.members.reserve_exact(1);
+        }
         room.members.push(member);
         room.members.len() - 1
     }
@@ -138,6 +142,14 @@ impl Members {
         let old = std::mem::replace(place, member);
         room.watchers -= usize::from(old.watch);
         Some(old)
+    }
+
+    /// Gives a member another form.
+    pub fn reform(&mut self, key: TopicKey, index: usize, change: impl FnOnce(u32) -> u32) {
+        let room = self.rooms.get_mut(&key);
+        if let Some(member) = room.and_then(|room| room.members.get_mut(index)) {
+            member.form = change(member.form);
+        }
     }
 
     /// The members of a topic; `None` when this worker has none.

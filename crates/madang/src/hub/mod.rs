@@ -316,8 +316,8 @@ impl Receive for Inner {
         if state.dead {
             return;
         }
-        let Publication { event, body, headers, publisher, time, .. } = publication;
-        let draft = Draft { event, body, headers, publisher };
+        let Publication { event, body, headers, publisher, time, exact, except, .. } = publication;
+        let draft = Draft { event, body, headers, publisher, exact, except };
         let now = self.clock.now();
         state.publish(draft, time, now, &self.budget);
         self.settle(&cell, state, now);

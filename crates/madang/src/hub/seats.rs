@@ -74,6 +74,8 @@ impl Seats {
                     members: FxHashSet::default(),
                     watchers: FxHashSet::default(),
                 };
+                // Most topics have members of one endpoint, or of few.
+                self.0.reserve_exact(1);
                 self.0.insert(at, seat);
                 (at, true)
             }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use madang_proto::{
-    Kind, Protocol, raw,
+    Carrier, Kind, Protocol, Reception, raw,
     topics::{sse, stream},
 };
 use madang_ws::handshake::{origin::OriginPolicy, server::Preference};
@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::{
     busy::Busy,
+    exchange::Links,
     forwarded::TrustedProxies,
     gate::Gate,
     http::{HttpLimits, Site},
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     Error,
     app::{Reply, Socket},
-    drive::{DriveConfig, OutboxLimits},
+    drive::{DriveConfig, Homes, OutboxLimits},
     hub::{Hub, HubConfig},
 };
 
@@ -62,6 +63,7 @@ pub struct Server {
     hub: Hub,
     drive: DriveConfig,
     protocols: Vec<&'static Protocol>,
+    receptions: Vec<(String, &'static Protocol, Arc<dyn Reception>)>,
     routes: Vec<(String, Handled)>,
     topics: bool,
     pages: Pages,
@@ -110,6 +112,7 @@ impl Server {
             hub,
             drive: DriveConfig::default(),
             protocols: Vec::new(),
+            receptions: Vec::new(),
             routes: Vec::new(),
             topics: false,
             pages: Pages::default(),
@@ -169,6 +172,14 @@ impl Server {
         self
     }
 
+    /// How many topics one client may join in a second, once it has joined as many as
+    /// [`Server::max_subscriptions`] (default 100). 0 is no limit.
+    #[must_use]
+    pub fn max_join_rate(mut self, joins: u32) -> Self {
+        self.drive.max_join_rate = joins;
+        self
+    }
+
     /// How many connections of one address may be open: of an IPv4 address, or of the first 64 bits
     /// of an IPv6 address. By default there is no such limit. Behind a proxy that is among
     /// [`Server::trusted_proxies`], WebSockets count for the client that it names; a WebSocket over
@@ -219,6 +230,19 @@ impl Server {
         if !self.protocols.iter().any(|known| std::ptr::eq(*known, protocol)) {
             self.protocols.push(protocol);
         }
+        self
+    }
+
+    /// Serves a protocol whose sessions are reached over links at `path` and below it, as `reception`
+    /// has been set up, in place of the protocol's own mounts.
+    #[must_use]
+    pub fn reception(
+        mut self,
+        path: impl Into<String>,
+        protocol: &'static Protocol,
+        reception: Arc<dyn Reception>,
+    ) -> Self {
+        self.receptions.push((path.into(), protocol, reception));
         self
     }
 
@@ -313,19 +337,7 @@ impl Server {
         let of_address = self.max_connections_per_address.unwrap_or(usize::MAX);
         let gate = Gate::new(most, descriptors.saturating_sub(SPARE_DESCRIPTORS), of_address);
         let busy = Busy::default();
-        // Its forms serve sockets of handlers too, so the raw protocol is always the first.
-        let mut protocols = vec![&raw::PROTOCOL];
-        let mut routes = Routes::default();
-        for protocol in self.protocols {
-            let index = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
-            let index = index.unwrap_or_else(|| {
-                protocols.push(protocol);
-                protocols.len() - 1
-            });
-            for mount in protocol.mounts {
-                routes.mount(mount, Door::Protocol(index as u8, protocol));
-            }
-        }
+        let (mut routes, protocols) = mount(self.protocols, self.receptions, &self.drive);
         for (path, handled) in self.routes {
             routes.exact(
                 path,
@@ -351,7 +363,6 @@ impl Server {
             tls: self.tls,
             topics: self.topics.then(|| Topics {
                 hub: self.hub.clone(),
-                workers: OnceLock::new(),
                 room: Room::new(self.drive.outbox.max_replay),
                 once: Once::new(self.http.max_idempotency_keys),
                 max_body: self.drive.limits.max_message,
@@ -362,6 +373,8 @@ impl Server {
             pending: Seldom::default(),
             foreign: Seldom::default(),
             strangers: Seldom::default(),
+            homes: Homes::new(workers),
+            workers: OnceLock::new(),
         });
         let mut addresses = self.addresses;
         if addresses.is_empty() {
@@ -382,6 +395,47 @@ impl Server {
         }
         running.shutdown(Self::DEFAULT_DRAIN).await
     }
+}
+
+/// What answers where, and the protocols by their numbers.
+fn mount(
+    registered: Vec<&'static Protocol>,
+    mut receptions: Vec<(String, &'static Protocol, Arc<dyn Reception>)>,
+    drive: &DriveConfig,
+) -> (Routes, Vec<&'static Protocol>) {
+    // Its forms serve sockets of handlers too, so the raw protocol is always the first.
+    let mut protocols = vec![&raw::PROTOCOL];
+    let mut routes = Routes::default();
+    let mut number_of = |protocol: &'static Protocol| {
+        let known = protocols.iter().position(|known| std::ptr::eq(*known, protocol));
+        let index = known.unwrap_or_else(|| {
+            protocols.push(protocol);
+            protocols.len() - 1
+        });
+        index as u8
+    };
+    for protocol in registered {
+        let index = number_of(protocol);
+        for mount in protocol.mounts {
+            if let Carrier::Links(reception) = protocol.carrier {
+                receptions.push((mount.path.to_owned(), protocol, reception()));
+            } else {
+                routes.mount(mount, Door::Protocol(index, protocol));
+            }
+        }
+    }
+    let room = Arc::new(Room::new(drive.outbox.max_replay));
+    for (path, protocol, reception) in receptions {
+        let links = Links {
+            mount: routes.next_mount(),
+            protocol: number_of(protocol),
+            reception,
+            patience: drive.limits.message_timeout,
+            room: Arc::clone(&room),
+        };
+        routes.below(&path, Door::Links(links));
+    }
+    (routes, protocols)
 }
 
 /// As many as the affinity mask and the control group's quota give.

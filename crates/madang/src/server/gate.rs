@@ -197,6 +197,18 @@ impl Gate {
         self.enter_with(2, address)
     }
 
+    /// For a session that is there whether it has a connection or not. It has no descriptor, so it is
+    /// its number that is bounded, also where nobody has set a limit.
+    pub(super) fn enter_session(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+    ) -> Result<Pass, Refused> {
+        let pass = self.enter_with(0, address)?;
+        let has_room = self.open.load(Ordering::Relaxed) <= self.limit();
+        // Who is refused gives the place back as it is dropped.
+        if has_room { Ok(pass) } else { Err(Refused::Full) }
+    }
+
     fn enter_with(
         self: &Arc<Self>,
         descriptors: usize,
@@ -323,6 +335,20 @@ mod tests {
         let _second = gate.enter(None).unwrap();
         assert!(gate.enter_stream(None).is_err());
         assert!(gate.enter(None).is_ok());
+    }
+
+    #[test]
+    fn sessions_without_a_connection_are_bounded_where_no_limit_is_set() {
+        let gate = Gate::new(NO_LIMIT, 3, NO_LIMIT);
+        let _connection = gate.enter(None).unwrap();
+        let session = gate.enter_session(None).unwrap();
+        let _second = gate.enter_session(None).unwrap();
+        assert_eq!(gate.enter_session(None).unwrap_err(), Refused::Full);
+        assert_eq!(gate.open.load(Ordering::Relaxed), 3);
+        // They take no descriptor from those who need one.
+        let _other = gate.enter_stream(None).unwrap();
+        drop(session);
+        assert!(gate.enter_session(None).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -16,26 +16,30 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use madang_ws::{deflate, handshake::server::Preference};
+use madang_ws::{
+    deflate,
+    handshake::server::{Preference, wants_websocket},
+};
 use parking_lot::RwLock;
 use tokio::{
     sync::watch,
-    time::{sleep_until, timeout_at},
+    time::{sleep, sleep_until, timeout_at},
 };
 
 use super::{
+    exchange,
     gate::{Gate, Pending, Refused},
     http2,
     io::Io,
     live::Live,
     pages::Pages,
-    route::Routes,
+    route::{Door, Routes},
     seldom::Seldom,
     topics::{self, Topics},
     upgrade::upgrade,
 };
 use crate::codes::Code;
-use crate::drive::{Pass, Visitor, WorkerHandle};
+use crate::drive::{Homes, Key, Pass, Visitor, WorkerHandle};
 
 /// Bounds on requests and on what carries them, of HTTP/1.1 and HTTP/2.
 ///
@@ -132,6 +136,10 @@ pub(super) struct Site {
     pub(super) http: HttpLimits,
     /// Where topics are served over plain HTTP.
     pub(super) topics: Option<Topics>,
+    /// Which worker has which session.
+    pub(super) homes: Homes,
+    /// All of the server, once it has started.
+    pub(super) workers: OnceLock<Arc<[WorkerHandle]>>,
 }
 
 /// One connection, as its requests see it.
@@ -174,6 +182,20 @@ impl Visit {
 }
 
 impl Site {
+    /// Waits while a worker does not keep up with its mail: what is posted would only pile up there.
+    pub(super) async fn rest(&self) {
+        const REST: Duration = Duration::from_millis(1);
+        let Some(workers) = self.workers.get() else { return };
+        while workers.iter().any(WorkerHandle::is_behind) {
+            sleep(REST).await;
+        }
+    }
+
+    /// The worker that has a session, or is to have it.
+    pub(super) fn home(&self, key: &Key) -> Option<WorkerHandle> {
+        self.workers.get()?.get(self.homes.of(key)).cloned()
+    }
+
     /// Whether its connections begin with TLS.
     #[cfg_attr(
         not(feature = "tls"),
@@ -368,6 +390,13 @@ async fn respond(visit: &Visit, request: Request<Incoming>) -> Response<Body> {
     };
     let path = request.uri().path().to_owned();
     if let Some(found) = visit.site.routes.find(&path) {
+        if let Door::Links(links) = found.door
+            && !wants_websocket(&request)
+        {
+            let rest = found.segment.unwrap_or_default().into_owned();
+            // Rare, and larger than all the rest: others need not carry its size.
+            return Box::pin(exchange::answer(visit, links, rest, request)).await;
+        }
         return upgrade(visit, &found, request).await;
     }
     page(visit, request.map(|_| ())).await

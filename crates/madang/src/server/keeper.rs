@@ -16,7 +16,7 @@ use super::{
     topics, upgrade,
 };
 use crate::codes::Code;
-use crate::drive::{CarrierKind, Doorkeeper, Greeting, Guest, Newcomer, Pass, WorkerHandle};
+use crate::drive::{CarrierKind, Doorkeeper, Greeting, Guest, Newcomer, Pass, Start, WorkerHandle};
 
 /// A site's doorkeeper on one worker.
 pub(super) struct Keeper {
@@ -95,7 +95,7 @@ impl Keeper {
         let (mut request, used) = request::read_request(head, http.max_headers)?;
         let wants_websocket = wants_websocket(&request);
         let found = self.site.routes.find(request.uri().path())?;
-        if found.is_stream() == wants_websocket {
+        if found.is_stream() == wants_websocket || (found.is_links() && !wants_websocket) {
             return None;
         }
         let path = request.uri().path().to_owned();
@@ -111,7 +111,12 @@ impl Keeper {
             return Some(Greeting::Welcome { newcomer: Box::new(newcomer), answer, used });
         }
         let pass = pass().ok()?;
-        let agreed = upgrade::agree(&self.site, local, &client, &found, &request).ok()?;
+        let agreed =
+            upgrade::agree(&self.site, &self.worker, local, &client, &found, &request).ok()?;
+        if matches!(agreed.begin, Start::Attach(_)) {
+            // Its session may not be there, or be another worker's.
+            return None;
+        }
         request::write_response(&agreed.response, &mut answer);
         let newcomer = Box::new(Newcomer {
             peer: client.address,

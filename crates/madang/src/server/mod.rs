@@ -2,6 +2,7 @@
 
 mod builder;
 mod busy;
+mod exchange;
 mod farewell;
 mod forwarded;
 mod gate;

@@ -7,6 +7,7 @@ use madang_proto::{Mount, Opening, Protocol, session::Refusal};
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 
+use super::exchange::Links;
 use crate::{
     app::{self, Begin, Handler, Inline, InlineHandler},
     hub::Hub,
@@ -19,6 +20,8 @@ pub(super) enum Door {
     Protocol(u8, &'static Protocol),
     Handler(Handler, Handle, Hub),
     Inline(InlineHandler),
+    /// Whatever is below a path, sorted to sessions that are reached over links.
+    Links(Links),
 }
 
 impl Door {
@@ -39,6 +42,7 @@ impl Door {
                 Ok(app::begin(handler, runtime.clone(), hub.clone(), request.clone()))
             }
             Self::Inline(handler) => Ok(Begin::Session(Box::new(Inline(Arc::clone(handler))))),
+            Self::Links(_) => Err(Refusal { reason: "sessions begin elsewhere here".into() }),
         }
     }
 }
@@ -47,12 +51,23 @@ impl Door {
 #[derive(Default)]
 pub(super) struct Routes {
     doors: Vec<(Place, Door)>,
+    mounts: u16,
 }
 
 struct Place {
     path: Cow<'static, str>,
-    segment: bool,
+    behind: Behind,
     tail: &'static str,
+}
+
+/// What follows a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    /// One segment.
+    Segment,
+    /// Any path.
+    All,
 }
 
 /// A door that a path leads to, and the segment behind it.
@@ -63,23 +78,41 @@ pub(super) struct Found<'a> {
 
 impl Routes {
     pub(super) fn mount(&mut self, mount: &Mount, door: Door) {
-        self.add(mount.path.into(), mount.segment, mount.tail, door);
+        let behind = if mount.segment { Behind::Segment } else { Behind::Nothing };
+        self.add(mount.path.into(), behind, mount.tail, door);
     }
 
     pub(super) fn exact(&mut self, path: String, door: Door) {
-        self.add(path.into(), false, "", door);
+        self.add(path.into(), Behind::Nothing, "", door);
     }
 
-    fn add(&mut self, path: Cow<'static, str>, segment: bool, tail: &'static str, door: Door) {
-        self.doors.push((Place { path, segment, tail }, door));
+    /// Mounts a door at a path and at everything below it.
+    pub(super) fn below(&mut self, path: &str, door: Door) {
+        let path = path.trim_end_matches('/').to_owned();
+        self.add(path.into(), Behind::All, "", door);
     }
 
-    /// The door for a request's path. A segment that is no UTF-8 leads nowhere.
+    /// A number for a mount whose sessions have names.
+    pub(super) fn next_mount(&mut self) -> u16 {
+        self.mounts += 1;
+        self.mounts
+    }
+
+    fn add(&mut self, path: Cow<'static, str>, behind: Behind, tail: &'static str, door: Door) {
+        self.doors.push((Place { path, behind, tail }, door));
+    }
+
+    /// The door for a request's path. A segment that is no UTF-8 leads nowhere; what is below a door
+    /// that takes all stays as it was sent.
     pub(super) fn find<'a>(&'a self, path: &'a str) -> Option<Found<'a>> {
         self.doors.iter().find_map(|(mount, door)| {
             let rest = path.strip_prefix(&*mount.path)?;
-            if !mount.segment {
+            if mount.behind == Behind::Nothing {
                 return rest.is_empty().then_some(Found { door, segment: None });
+            }
+            if mount.behind == Behind::All {
+                let below = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
+                return Some(Found { door, segment: Some(below.into()) });
             }
             let segment = rest.strip_prefix('/')?.strip_suffix(mount.tail)?;
             if segment.contains('/') {

@@ -161,10 +161,8 @@ pub(super) fn start(
     let mut started = Vec::with_capacity(workers);
     let failed = Arc::new(Notify::new());
     let peers: Arc<[WorkerHandle]> = (0..workers).map(Worker::handle).collect();
-    if let Some(topics) = &site.topics {
-        // A site is started once.
-        drop(topics.workers.set(Arc::clone(&peers)));
-    }
+    // A site is started once.
+    drop(site.workers.set(Arc::clone(&peers)));
     for (index, handle) in peers.iter().enumerate() {
         let plan = Plan {
             index,

@@ -2,15 +2,18 @@
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
+use madang_proto as proto;
 use madang_ws::{
     deflate::{self, Agreement},
     handshake::server::{self, Refusal, Upgrade},
 };
 
 use super::{
+    exchange::Links,
     forwarded::Client,
     gate::Refused,
     http::{Body, Site, Visit, is_loopback, mark, plain, refusal},
@@ -18,9 +21,8 @@ use super::{
     route::{Door, Found},
 };
 use crate::{
-    app::Begin,
     codes::Code,
-    drive::{CarrierKind, Newcomer, Pass, Reserved},
+    drive::{CarrierKind, Newcomer, Pass, Reserved, Start, WorkerHandle},
 };
 
 /// Answers a request at a WebSocket's path, and hands the socket over if it becomes one.
@@ -36,8 +38,9 @@ pub(super) async fn upgrade(
         Ok(pass) => pass,
         Err(refused) => return refusal(visit.site.refuse(refused, client.address)),
     };
-    match agree(&visit.site, || visit.local, &client, found, &request) {
+    match agree(&visit.site, &visit.worker, || visit.local, &client, found, &request) {
         Ok(agreed) => {
+            let is_link = matches!(agreed.begin, Start::Attach(_));
             let newcomer = Newcomer {
                 peer: client.address,
                 carrier: CarrierKind::WebSocket(agreed.deflate),
@@ -46,8 +49,8 @@ pub(super) async fn upgrade(
                 pass,
             };
             // Only who is in the topics that it asked for is told that it is connected.
-            let Some(place) = visit.worker.reserve(newcomer).await else {
-                return refusal(Code::M504);
+            let Some(place) = agreed.home.reserve(newcomer).await else {
+                return nowhere(found, client.address, request, is_link);
             };
             tokio::spawn(hand_over(socket, place));
             agreed.response.map(|()| Body::default())
@@ -56,6 +59,28 @@ pub(super) async fn upgrade(
             log_refusal(&visit.site, &client, &request, &response);
             *response
         }
+    }
+}
+
+/// The answer to a WebSocket that no worker takes.
+pub(super) fn nowhere(
+    found: &Found<'_>,
+    peer: Option<SocketAddr>,
+    head: Request<()>,
+    is_link: bool,
+) -> Response<Body> {
+    match found.door {
+        Door::Links(links) if is_link => {
+            let rest = found.segment.as_deref().unwrap_or_default().to_owned();
+            links.unknown(&proto::Request {
+                rest,
+                head,
+                body: Bytes::new(),
+                is_websocket: true,
+                peer,
+            })
+        }
+        _ => refusal(Code::M504),
     }
 }
 
@@ -105,20 +130,23 @@ pub(super) fn count(site: &Site, client: &Client, pass: &Pass) -> Result<Pass, R
 pub(super) struct Agreed {
     pub(super) response: Response<()>,
     pub(super) deflate: Option<Agreement>,
-    pub(super) begin: Begin,
+    pub(super) begin: Start,
+    /// The worker that it goes to.
+    pub(super) home: WorkerHandle,
 }
 
 /// Checks a request for a WebSocket, and begins its session. `local` is the address that it came
 /// to.
 pub(super) fn agree(
     site: &Site,
+    worker: &WorkerHandle,
     local: impl FnOnce() -> Option<SocketAddr>,
     client: &Client,
     found: &Found<'_>,
     request: &Request<()>,
 ) -> Result<Agreed, Box<Response<Body>>> {
     let offer = server::check(request).map_err(|refusal| Box::new(refuse(&refusal)))?;
-    agree_on(site, local, client, found, request, &offer)
+    agree_on(site, worker, local, client, found, request, &offer)
 }
 
 fn refuse(refusal: &Refusal) -> Response<Body> {
@@ -135,6 +163,7 @@ pub(super) fn coded(response: Response<String>, code: Code) -> Response<Body> {
 /// The same for a request that was checked, and is over whichever HTTP.
 pub(super) fn agree_on(
     site: &Site,
+    worker: &WorkerHandle,
     local: impl FnOnce() -> Option<SocketAddr>,
     client: &Client,
     found: &Found<'_>,
@@ -146,18 +175,49 @@ pub(super) fn agree_on(
     }
     let protocol = server::choose(&offer.protocols, &site.subprotocols, site.preference);
     let (deflate, extensions) = deflate::answer(&offer.offers, &site.deflate).unzip();
-    let begin = found.door.open(found.segment.as_deref(), request).map_err(|refusal| {
-        let mut response = plain(StatusCode::BAD_REQUEST, format!("M213: {}.\n", refusal.reason));
-        mark(&mut response, Code::M213);
-        // A proxy in between may already take this connection for a tunnel.
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        Box::new(response)
-    })?;
+    let (begin, home) = begin(site, worker, client, found, request)?;
     let response = offer.response(protocol, extensions).map_err(|error| {
         tracing::error!(%error, "a subprotocol was chosen that cannot be answered");
         Box::new(plain(StatusCode::INTERNAL_SERVER_ERROR, "The handshake failed.\n".into()))
     })?;
-    Ok(Agreed { response, deflate, begin })
+    Ok(Agreed { response, deflate, begin, home })
+}
+
+/// The session of a WebSocket, and the worker that it goes to.
+fn begin(
+    site: &Site,
+    worker: &WorkerHandle,
+    client: &Client,
+    found: &Found<'_>,
+    request: &Request<()>,
+) -> Result<(Start, WorkerHandle), Box<Response<Body>>> {
+    let mut refused = match found.door {
+        Door::Links(links) => {
+            let asked = proto::Request {
+                rest: found.segment.as_deref().unwrap_or_default().to_owned(),
+                head: request.clone(),
+                body: Bytes::new(),
+                is_websocket: true,
+                peer: client.address,
+            };
+            match links.welcome(site, worker, &asked) {
+                Ok(welcome) => return Ok(welcome),
+                Err(refused) => refused,
+            }
+        }
+        door => match door.open(found.segment.as_deref(), request) {
+            Ok(begin) => return Ok((begin.into(), worker.clone())),
+            Err(refusal) => {
+                let text = format!("M213: {}.\n", refusal.reason);
+                let mut response = plain(StatusCode::BAD_REQUEST, text);
+                mark(&mut response, Code::M213);
+                Box::new(response)
+            }
+        },
+    };
+    // A proxy in between may already take this connection for a tunnel.
+    refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Err(refused)
 }
 
 /// Whether the page of an origin may come in to the server that it calls `host`.
@@ -202,7 +262,7 @@ impl Door {
     /// Which protocol renders for clients of this door.
     pub(super) fn protocol(&self) -> u8 {
         match self {
-            Self::Protocol(index, _) => *index,
+            Self::Protocol(index, _) | Self::Links(Links { protocol: index, .. }) => *index,
             // Sockets that join topics take messages as they are: the raw protocol's first form.
             Self::Handler(..) | Self::Inline(_) => 0,
         }

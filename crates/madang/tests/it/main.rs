@@ -10,6 +10,8 @@ mod h2;
 mod handlers;
 mod handshake;
 mod hostile;
+mod links;
+mod links_hostile;
 mod openapi;
 mod proxy;
 mod raw;

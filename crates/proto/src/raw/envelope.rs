@@ -37,7 +37,8 @@ pub(super) fn publication(publication: &Publication) -> Rendered {
     let mut framed = Vec::with_capacity(4 + head.len());
     framed.extend_from_slice(&(head.len() as u32).to_be_bytes());
     framed.extend_from_slice(&head);
-    Rendered { kind: Kind::Binary, segments: smallvec![Bytes::from(framed), body.clone()] }
+    let segments = smallvec![Bytes::from(framed), body.clone()];
+    Rendered { kind: Kind::Binary, segments, attachments: Vec::new() }
 }
 
 /// Somebody else came or went.

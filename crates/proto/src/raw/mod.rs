@@ -101,13 +101,8 @@ impl RawSession {
     }
 
     fn publish(&self, body: Body, out: &mut Out) {
-        out.publish(Publish {
-            token: None,
-            topic: self.topic.clone(),
-            event: None,
-            body,
-            publisher: self.options.name.clone(),
-        });
+        let publisher = self.options.name.clone();
+        out.publish(Publish { publisher, ..Publish::new(self.topic.clone(), body) });
     }
 
     fn subscribe(&self, out: &mut Out) {

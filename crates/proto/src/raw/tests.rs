@@ -39,6 +39,8 @@ fn publication(body: Body) -> Publication {
         headers: None,
         publisher: Some("A\"na".into()),
         time: 5,
+        exact: None,
+        except: None,
     }
 }
 

@@ -29,6 +29,8 @@ pub fn fuzz_topics(data: &[u8]) {
             headers: None,
             publisher: None,
             time: 0,
+            exact: None,
+            except: None,
         });
     }
 }

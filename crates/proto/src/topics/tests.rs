@@ -32,6 +32,8 @@ fn publication(name: &str, seq: u64, body: Body) -> Publication {
         headers: None,
         publisher: None,
         time: 1,
+        exact: None,
+        except: None,
     }
 }
 

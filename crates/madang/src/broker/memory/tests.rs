@@ -28,6 +28,8 @@ fn publication(topic: &Topic, text: &'static str) -> Publication {
         headers: None,
         publisher: None,
         time: 0,
+        exact: None,
+        except: None,
     }
 }
 

@@ -17,16 +17,17 @@ use tokio::time::timeout;
 use super::super::upgrade::coded;
 use super::{
     super::{
+        exchange::{self, Links},
         forwarded::Client,
         http::{Body, Visit, as_problem, page, plain, refusal, wants_problem},
-        route::Found,
+        route::{Door, Found},
         topics,
-        upgrade::{agree_on, log_refusal},
+        upgrade::{agree_on, log_refusal, nowhere},
     },
     pump,
 };
 use crate::codes::Code;
-use crate::drive::{CarrierKind, Newcomer};
+use crate::drive::{CarrierKind, Newcomer, Start};
 
 /// Answers a request, and carries its WebSocket if it becomes one.
 pub(super) async fn answer(
@@ -35,18 +36,25 @@ pub(super) async fn answer(
     visit: Visit,
 ) {
     let protocol = request.extensions().get::<Protocol>().cloned();
-    let reply = Reply {
+    let mut reply = Reply {
         is_head: request.method() == Method::HEAD,
         wants_problem: wants_problem(request.headers()),
         stall: visit.site.http.stall_timeout,
         respond,
     };
+    let rest = protocol.is_none().then(|| links_of(&visit, request.uri().path())).flatten();
     let request = if protocol.is_some() {
         request
+    } else if let Some((links, rest)) = rest {
+        // On the heap, each of them: a stream that waits for something else need not carry their size.
+        let answer = Box::pin(exchange::answer(&visit, &links, rest, request));
+        let Some(response) = reply.unless_reset(answer).await else { return };
+        return reply.send(response).await;
     } else {
-        match topics::answer(&visit, request).await {
-            Ok(response) => return reply.send(response).await,
-            Err(request) => request,
+        match reply.unless_reset(Box::pin(topics::answer(&visit, request))).await {
+            None => return,
+            Some(Ok(response)) => return reply.send(response).await,
+            Some(Err(request)) => request,
         }
     };
     let (parts, from) = request.into_parts();
@@ -55,7 +63,8 @@ pub(super) async fn answer(
     if let Some(found) = visit.site.routes.find(&path) {
         let protocol = protocol.as_ref().map(Protocol::as_str);
         let client = visit.site.identify(visit.peer, &mut request);
-        return websocket(&visit, &client, &found, &request, protocol, (from, reply)).await;
+        let websocket = websocket(&visit, &client, &found, &request, protocol, (from, reply));
+        return Box::pin(websocket).await;
     }
     drop(from);
     let response = if protocol.is_some() {
@@ -64,6 +73,13 @@ pub(super) async fn answer(
         page(&visit, request).await
     };
     reply.send(response).await;
+}
+
+/// The sessions that a path leads to, and what follows their mount in it.
+fn links_of(visit: &Visit, path: &str) -> Option<(Links, String)> {
+    let found = visit.site.routes.find(path)?;
+    let Door::Links(links) = found.door else { return None };
+    Some((links.clone(), found.segment.unwrap_or_default().into_owned()))
 }
 
 /// A request at a WebSocket's path. The stream becomes a client of the connection's worker, and
@@ -79,7 +95,9 @@ async fn websocket(
     let local = || visit.local;
     let agreed = extended::check(request, protocol)
         .map_err(|refusal| Box::new(coded(extended::refuse(&refusal), Code::of_refusal(&refusal))))
-        .and_then(|offer| agree_on(&visit.site, local, client, found, request, &offer));
+        .and_then(|offer| {
+            agree_on(&visit.site, &visit.worker, local, client, found, request, &offer)
+        });
     let agreed = match agreed {
         Ok(agreed) => agreed,
         Err(response) => {
@@ -102,6 +120,7 @@ async fn websocket(
             return reply.send(refusal(Code::M501)).await;
         }
     };
+    let is_link = matches!(agreed.begin, Start::Attach(_));
     let newcomer = Newcomer {
         peer: client.address,
         carrier: CarrierKind::WebSocket(agreed.deflate),
@@ -110,8 +129,8 @@ async fn websocket(
         pass: Arc::new(pass),
     };
     // Only who is in the topics that it asked for is told that it is connected.
-    let Some(place) = visit.worker.reserve(newcomer).await else {
-        return reply.send(refusal(Code::M504)).await;
+    let Some(place) = agreed.home.reserve(newcomer).await else {
+        return reply.send(nowhere(found, client.address, request.clone(), is_link)).await;
     };
     let mut response = agreed.response;
     finish(&mut response);
@@ -144,6 +163,16 @@ struct Reply {
 }
 
 impl Reply {
+    /// What an answer comes to, or nothing when the client does not wait for it: it has reset the
+    /// stream, or its connection has ended.
+    async fn unless_reset<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            _ = poll_fn(|cx| self.respond.poll_reset(cx)) => None,
+        }
+    }
+
     /// Sends an answer, or a refusal in the form that is asked for.
     async fn send(self, response: Response<Body>) {
         let response = if self.wants_problem { as_problem(response) } else { response };

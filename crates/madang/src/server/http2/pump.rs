@@ -10,11 +10,11 @@ use std::{future::poll_fn, io, os::fd::OwnedFd, time::Duration};
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 use tokio::{net::UnixStream, time::timeout};
 
-/// What the kernel holds between pump and worker, in each direction.
-const SOCKET_BUFFER: usize = 32 * 1024;
+use crate::drive;
+
 /// What is taken from the socket at once; also the largest frame that every peer takes (RFC 9113
 /// §4.2).
 const PIECE: usize = 16 * 1024;
@@ -25,12 +25,8 @@ const LINGER: Duration = Duration::from_secs(3);
 
 /// A pair of sockets: the pump's end, and the worker's.
 pub(in super::super) fn pair() -> io::Result<(UnixStream, OwnedFd)> {
-    let (near, far) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;
-    for socket in [&near, &far] {
-        socket.set_nonblocking(true)?;
-        socket.set_send_buffer_size(SOCKET_BUFFER)?;
-    }
-    Ok((UnixStream::from_std(near.into())?, far.into()))
+    let (near, far) = drive::pair()?;
+    Ok((UnixStream::from_std(near.into())?, far))
 }
 
 /// Why a stream ends before its time.
@@ -159,7 +155,7 @@ mod tests {
     async fn a_worker_that_has_closed_is_told_from_one_that_has_said_all() {
         let (near, far) = pair().unwrap();
         assert!(!is_gone(&near));
-        let far = Socket::from(far);
+        let far = socket2::Socket::from(far);
         far.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(!is_gone(&near));
         drop(far);

@@ -75,7 +75,7 @@ fn vary(headers: &mut HeaderMap) {
 }
 
 /// The answer to the question whether a page may ask (Fetch, "CORS-preflight request").
-pub(super) fn preflight(methods: &'static str, request: &Request<()>) -> Response<Body> {
+pub(in super::super) fn preflight(methods: &'static str, request: &Request<()>) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();

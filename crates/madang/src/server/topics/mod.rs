@@ -10,7 +10,7 @@
 //!
 //! Whatever is asked, one rule says which pages may ask ([`cors`]), and each answer tells browsers so.
 
-mod cors;
+pub(super) mod cors;
 mod description;
 mod once;
 mod payload;
@@ -20,46 +20,34 @@ mod room;
 pub(super) mod stream;
 mod wait;
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use madang_proto::{Topic, topic::TopicError};
 use percent_encoding::percent_decode_str;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-pub(super) use self::{once::Once, payload::Payload, room::Room};
+pub(super) use self::{
+    once::Once,
+    payload::{Payload, Unread},
+    room::Room,
+};
 use super::{
     http::{Body, Detail, Visit, mark, plain, retry_after},
     route::Found,
 };
-use crate::{codes::Code, drive::WorkerHandle, hub::Hub};
+use crate::{codes::Code, hub::Hub};
 
 /// What the topics of a site need.
 pub(super) struct Topics {
     pub(super) hub: Hub,
     pub(super) once: Once,
-    /// All of the server.
-    pub(super) workers: OnceLock<Arc<[WorkerHandle]>>,
     /// For the answers to polls that are on their way.
     pub(super) room: Room,
     /// Largest body.
     pub(super) max_body: usize,
     /// The longest time that a body may take.
     pub(super) patience: Duration,
-}
-
-impl Topics {
-    /// Waits while a worker does not keep up with its mail: what is posted would only pile up there.
-    async fn rest(&self) {
-        const REST: Duration = Duration::from_millis(1);
-        let Some(workers) = self.workers.get() else { return };
-        while workers.iter().any(WorkerHandle::is_behind) {
-            sleep(REST).await;
-        }
-    }
 }
 
 /// An answer that refuses.
@@ -172,7 +160,7 @@ async fn carry_out<P: Payload>(
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match asked {
         Asked::Publish(topic) if request.method() == Method::POST => {
-            publish::publish(topics, &named(topic)?, request, payload).await
+            publish::publish(&visit.site, topics, &named(topic)?, request, payload).await
         }
         Asked::Messages(topic) if is_read => {
             let topic = topic.map(named).transpose()?;

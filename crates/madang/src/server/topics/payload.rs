@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 /// Why a body cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub(in super::super) trait Payload: Send {
 
 impl Payload for Incoming {
     async fn read(self, most: usize) -> Result<Bytes, Unread> {
+        if self.size_hint().lower() > most as u64 {
+            return Err(Unread::TooLarge);
+        }
         let collected = Limited::new(self, most).collect().await;
         let collected = collected.map_err(|error| {
             if error.is::<LengthLimitError>() { Unread::TooLarge } else { Unread::Cut }

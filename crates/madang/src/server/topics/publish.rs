@@ -16,7 +16,7 @@ use super::{
 use crate::{
     codes::Code,
     hub::{Draft, Headers},
-    server::http::Body,
+    server::http::{Body, Site},
 };
 
 /// Events of the server's own.
@@ -38,6 +38,7 @@ pub(super) const OWN: &str = "x-message-";
 
 /// Publishes a request's body.
 pub(super) async fn publish<P: Payload>(
+    site: &Site,
     topics: &Topics,
     topic: &Topic,
     request: &Request<()>,
@@ -73,7 +74,7 @@ pub(super) async fn publish<P: Payload>(
     // History keeps it for minutes, and the connection's buffer is larger.
     let bytes = Bytes::copy_from_slice(&bytes);
     let contents = kind.read(&bytes)?;
-    topics.rest().await;
+    site.rest().await;
     let is_batch = kind == Kind::Lines;
     let send = || {
         let mut ids = Vec::with_capacity(contents.len());

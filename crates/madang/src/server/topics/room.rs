@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use bytes::Bytes;
+
 /// A budget of bytes.
 pub(in super::super) struct Room {
     used: Arc<AtomicUsize>,
@@ -31,6 +33,27 @@ impl Room {
     }
 }
 
+impl Room {
+    /// Takes as many bytes as these are, until the last of them is sent or given up, wherever they
+    /// wait for that.
+    pub(in super::super) fn hold(&self, bytes: Bytes) -> Option<Bytes> {
+        let used = self.take(bytes.len())?;
+        Some(Bytes::from_owner(Held { bytes, _used: used }))
+    }
+}
+
+/// Bytes that have their room with them.
+struct Held {
+    bytes: Bytes,
+    _used: Used,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Drop for Used {
     fn drop(&mut self) {
         self.of.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -50,6 +73,11 @@ mod tests {
         drop(one);
         assert!(room.take(1).is_some());
         drop(two);
+        let held = room.hold(Bytes::from_static(b"0123456789")).unwrap();
+        let part = held.slice(3..5);
+        drop(held);
+        assert!(room.hold(Bytes::from_static(b"0")).is_none());
+        drop(part);
         assert_eq!(room.used.load(Ordering::Relaxed), 0);
     }
 }

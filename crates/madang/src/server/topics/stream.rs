@@ -95,7 +95,7 @@ pub(super) async fn answer(
         peer: client.address,
         carrier: CarrierKind::Stream(Framing::Bare),
         protocol: found.door.protocol(),
-        begin,
+        begin: begin.into(),
         pass,
     };
     // The answer begins when the subscription is in force.
@@ -134,7 +134,7 @@ pub(in super::super) fn welcome(
         peer: client.address,
         carrier: CarrierKind::Stream(Framing::Chunked),
         protocol: found.door.protocol(),
-        begin,
+        begin: begin.into(),
         pass: pass().ok()?,
     };
     Some((newcomer, response))
@@ -152,6 +152,10 @@ impl Found<'_> {
         }
     }
 
+    pub(in super::super) fn is_links(&self) -> bool {
+        matches!(self.door, Door::Links(_))
+    }
+
     pub(in super::super) fn is_stream(&self) -> bool {
         self.stream().is_some()
     }
@@ -161,7 +165,13 @@ impl Found<'_> {
 const PIECE: usize = 16 * 1024;
 
 /// A body that comes from a worker. Dropping it is the client's end.
-struct Carried(UnixStream);
+pub(in super::super) struct Carried(UnixStream);
+
+impl Carried {
+    pub(in super::super) fn new(near: UnixStream) -> Self {
+        Self(near)
+    }
+}
 
 impl hyper::body::Body for Carried {
     type Data = Bytes;

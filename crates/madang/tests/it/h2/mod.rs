@@ -134,6 +134,24 @@ async fn handlers_see_the_request_and_large_messages_pass() {
     assert_eq!(handled.next_text().await, "still");
 }
 
+/// What is left in the socket while an answer waits is read once that is gone, though nothing more
+/// comes that would tell the worker.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_behind_a_long_message_is_heard() {
+    let (address, _running) = start(Server::new().workers(1).inline("/echo", echo));
+    let mut peer = Peer::connect(address).await;
+    let mut stream = peer.open("/echo").await;
+    let long = "long ".repeat(60_000);
+    for _ in 0..30 {
+        for text in [&long, "two"] {
+            stream.text(text).await;
+        }
+        for text in [&long, "two"] {
+            assert!(stream.next_text().await == text, "{text:.20}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_not_read_stalls_no_other_and_is_given_up() {
     const COUNT: usize = 400;

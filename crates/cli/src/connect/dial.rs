@@ -1,0 +1,220 @@
+//! Opening the WebSocket, the first time and again.
+
+use std::{sync::Arc, time::Duration};
+
+use madang::websocket::{
+    Connect, ConnectError, Keepalive, Limits, WebSocket, rustls::ClientConfig,
+};
+
+use super::{
+    door::Protocol,
+    exit::Exit,
+    flags, refused,
+    secrets::{self, Secrets},
+    tls,
+};
+
+/// The largest message that is taken.
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// Where to, and how.
+pub(crate) struct Dialer {
+    pub(crate) url: String,
+    headers: Vec<(String, String)>,
+    subprotocols: Vec<String>,
+    tls: Option<Arc<ClientConfig>>,
+    deflate: bool,
+    timeout: Duration,
+    keepalive: Option<Keepalive>,
+    secrets: Secrets,
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug)]
+pub(crate) struct NoSocket {
+    pub(crate) exit: Exit,
+    pub(crate) told: String,
+    /// Whether another try could do better.
+    pub(crate) is_passing: bool,
+}
+
+impl Dialer {
+    /// Reads what the flags say of the connection.
+    pub(crate) fn new(flags: &flags::Connect) -> Result<Self, String> {
+        let url = full_url(&flags.url, flags.protocol);
+        let mut secrets = Secrets::default();
+        secrets.add_url(&url);
+        let mut headers = Vec::new();
+        for (name, value) in &flags.headers {
+            let value =
+                value.to_str().map_err(|_| format!("--header {name}: only ASCII can be sent"))?;
+            secrets.add_header(name.as_str(), value);
+            headers.push((name.as_str().to_owned(), value.to_owned()));
+        }
+        if let Some(token) = &flags.token {
+            if headers.iter().any(|(name, _)| name == "authorization") {
+                return Err(
+                    "--token and --header 'Authorization: …' say the same thing twice".into()
+                );
+            }
+            let token = read_token(token)?;
+            secrets.add(&token);
+            headers.push(("authorization".into(), format!("Bearer {token}")));
+        }
+        if let Some(auth) = &flags.auth {
+            secrets.add_json(auth);
+        }
+        if let Some(origin) = &flags.origin {
+            headers.push(("origin".into(), origin.clone()));
+        }
+        let agent = concat!("madang/", env!("CARGO_PKG_VERSION"));
+        if !headers.iter().any(|(name, _)| name == "user-agent") {
+            headers.push(("user-agent".into(), agent.into()));
+        }
+        let mut subprotocols = flags.subprotocols.clone();
+        if subprotocols.is_empty() && flags.protocol == Some(Protocol::Stomp) {
+            subprotocols.push("v12.stomp".into());
+        }
+        let is_secure = url.get(..6).is_some_and(|start| {
+            let start = start.to_ascii_lowercase();
+            start.starts_with("wss:") || start.starts_with("https:")
+        });
+        let tls = is_secure.then(|| tls::config(flags)).transpose()?;
+        let (timeout, deflate) = (flags.connect_timeout, !flags.no_deflate);
+        let keepalive = (!flags.keepalive.is_zero())
+            .then(|| Keepalive { interval: flags.keepalive, ..Keepalive::default() });
+        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, keepalive, secrets })
+    }
+
+    /// The host that the URL names, as STOMP's `host` wants it.
+    pub(crate) fn host(&self) -> &str {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => host,
+        }
+    }
+
+    /// Opens the WebSocket; with what the server answered.
+    pub(crate) async fn open(&self) -> Result<(WebSocket, http::Response<()>), NoSocket> {
+        let limits = Limits { max_message: MAX_MESSAGE, ..Limits::default() };
+        let mut connect = Connect::to(&self.url).limits(limits).timeout(self.timeout);
+        for (name, value) in &self.headers {
+            connect = connect.header(name, value);
+        }
+        for name in &self.subprotocols {
+            connect = connect.protocol(name);
+        }
+        if let Some(config) = &self.tls {
+            connect = connect.tls(Arc::clone(config));
+        }
+        let opened = connect.deflate(self.deflate).keepalive(self.keepalive).open().await;
+        opened.map_err(|error| self.explained(&error))
+    }
+
+    /// The subprotocol that was asked for and not given, if that is so.
+    pub(crate) fn missed_subprotocol(&self, given: Option<&str>) -> Option<String> {
+        let asked = self.subprotocols.join(", ");
+        (given.is_none() && !asked.is_empty()).then(|| {
+            format!(
+                "the server took none of the subprotocols that were offered ({asked}); a browser \
+                 would go no further"
+            )
+        })
+    }
+
+    /// A URL that may be shown.
+    pub(crate) fn shown_url(&self) -> String {
+        secrets::url(&self.url)
+    }
+
+    /// The head of the answer, for `--verbose`.
+    pub(crate) fn headers_of(&self, response: &http::Response<()>) -> String {
+        let head = refused::headers(response.headers(), &self.secrets);
+        format!("\n{:?} {}\n{}", response.version(), response.status(), head.trim_end())
+    }
+
+    fn explained(&self, error: &ConnectError) -> NoSocket {
+        let (exit, is_passing) = match error {
+            ConnectError::Url(_)
+            | ConnectError::Request(_)
+            | ConnectError::Header(_)
+            | ConnectError::NoTls => (Exit::Usage, false),
+            ConnectError::Refused(response) => {
+                // 429 and 5xx pass.
+                let status = response.status();
+                (Exit::Refused, status.is_server_error() || status.as_u16() == 429)
+            }
+            ConnectError::Handshake(_) => (Exit::Refused, false),
+            _ => (Exit::Unreachable, true),
+        };
+        let mut told = match error {
+            ConnectError::Refused(response) => refused::told(response, &self.secrets),
+            ConnectError::Url(_) => format!(
+                "{:?} is not the URL of a WebSocket, such as ws://127.0.0.1:8000/ws",
+                self.shown_url()
+            ),
+            ConnectError::Tls(why) => format!("TLS failed: {why}{}", tls::hint(&why.to_string())),
+            // With TLS 1.3 a server asks for it when we believe that all is done.
+            error => format!("{error}{}", tls::missing(&error.to_string())),
+        };
+        if exit != Exit::Usage {
+            if !told.ends_with('\n') {
+                told.push('\n');
+            }
+            told.push_str(&refused::doctor(&self.url));
+        }
+        NoSocket { exit, told, is_passing }
+    }
+}
+
+/// A token, or what stands in `@FILE`.
+fn read_token(token: &str) -> Result<String, String> {
+    let Some(file) = token.strip_prefix('@') else { return Ok(token.to_owned()) };
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("--token @{file}: {error}"))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The URL with what `--as` adds to it.
+fn full_url(url: &str, protocol: Option<Protocol>) -> String {
+    let url = url.trim();
+    let url = if url.contains("://") { url.to_owned() } else { format!("ws://{url}") };
+    if protocol != Some(Protocol::Socketio) {
+        return url;
+    }
+    let (base, query) = url.split_once('?').unwrap_or((&url, ""));
+    let has_path = base
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.split_once('/').is_some_and(|(_, path)| !path.is_empty()));
+    let path = if has_path { "" } else { "/socket.io/" };
+    let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+    for (name, pair) in [("EIO=", "EIO=4"), ("transport=", "transport=websocket")] {
+        if !pairs.iter().any(|other| other.starts_with(name)) {
+            pairs.push(pair);
+        }
+    }
+    let base = if has_path { base } else { base.trim_end_matches('/') };
+    format!("{base}{path}?{}", pairs.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_completed() {
+        let socketio = Some(Protocol::Socketio);
+        for (url, protocol, is) in [
+            ("localhost:8000/ws", None, "ws://localhost:8000/ws"),
+            ("wss://h/a?b", Some(Protocol::Stomp), "wss://h/a?b"),
+            ("http://h", socketio, "http://h/socket.io/?EIO=4&transport=websocket"),
+            ("ws://h:1/?a=b", socketio, "ws://h:1/socket.io/?a=b&EIO=4&transport=websocket"),
+            ("ws://h/my/io/?EIO=4", socketio, "ws://h/my/io/?EIO=4&transport=websocket"),
+        ] {
+            assert_eq!(full_url(url, protocol), is);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! How a connection ends: when, with which code, and what is said of it.
+
+use std::{
+    fmt::Write as _,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use madang::websocket::{CloseCode, Closed, ClosedBy, Error, Writer};
+
+use super::{Ending, Exit, closed, session::Session};
+use crate::client::{Keep, escaped};
+
+/// Time for the answer to a goodbye of a protocol, and for what waits to leave.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Time for the answer to our close frame where there is no more time.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// How to close, and what to say of it.
+pub(super) struct Leave {
+    code: CloseCode,
+    reason: String,
+    ending: Ending,
+}
+
+impl Session {
+    /// Whether it is time to close, and how.
+    pub(super) fn due(&mut self, login_by: Instant) -> Option<Leave> {
+        let now = Instant::now();
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Some(self.farewell(Ending::late()));
+        }
+        if self.ended.is_some() {
+            self.end_by.get_or_insert(now + GOODBYE);
+        } else if self.leaving.is_none() {
+            if self.input.is_over && self.pending.is_empty() && !self.is_unflushed {
+                self.all_sent.get_or_insert(now);
+            }
+            if self.left == Some(0) || self.wait_ends().is_some_and(|end| end <= now) {
+                self.leave();
+            } else if !self.door.is_ready() && login_by <= now {
+                let why = "no answer to the login in time; does the server speak what --as names?";
+                return Some(self.farewell(Ending::new(Exit::Unreachable, why)));
+            }
+        }
+        let end_by = self.end_by.or(self.leaving)?;
+        let is_gone = self.ended.is_some() || self.door.is_gone();
+        let is_sent = self.pending.is_empty() && is_gone;
+        if !is_sent && end_by > now {
+            return None;
+        }
+        let ending = self.ended.take().unwrap_or_else(Ending::clean);
+        Some(self.farewell(ending))
+    }
+
+    /// How to close at last. What could not be sent by now is told.
+    fn farewell(&mut self, mut ending: Ending) -> Leave {
+        let (code, reason) = self.closing.take().unwrap_or((CloseCode::NORMAL, String::new()));
+        let unsent = std::mem::take(&mut self.pending).len();
+        if unsent > 0 {
+            let before = ending.told.map_or(String::new(), |told| format!("{told}; "));
+            ending.told = Some(format!("{before}messages that were not sent: {unsent}"));
+            // Who has got what was asked for is content.
+            if ending.exit == Exit::Clean && self.left != Some(0) {
+                ending.exit = Exit::Cut;
+            }
+        }
+        Leave { code, reason, ending }
+    }
+
+    /// Begins the end: what waits is still sent, and the protocol says goodbye.
+    pub(super) fn leave(&mut self) {
+        if self.leaving.is_none() {
+            self.leaving = Some(Instant::now() + GOODBYE);
+            self.with_door(|door, now, out| door.leave(now, out));
+        }
+    }
+
+    /// Closes and waits for the answer, or until a person has waited enough.
+    pub(super) async fn close(&mut self, writer: &mut Writer, leave: Leave) -> Ending {
+        let Leave { code, reason, ending } = leave;
+        let is_terminal = self.face.is_terminal();
+        let was_asked = std::mem::take(&mut self.was_asked_to_end);
+        // The WebSocket has a limit of its own; who has no time left does not wait for that.
+        let limit = if ending.exit == Exit::Late { LAST_WAIT } else { Duration::MAX };
+        let mut late = pin!(tokio::time::sleep(limit));
+        let mut closing = pin!(writer.close(code, &reason));
+        let closed = loop {
+            tokio::select! {
+                closed = &mut closing => break closed.ok(),
+                given = self.input.next(is_terminal) => self.given(given, false),
+                () = &mut late => break None,
+            }
+            if self.was_asked_to_end || self.face.flush().is_err() {
+                break None;
+            }
+        };
+        self.was_asked_to_end |= was_asked;
+        match closed {
+            Some(closed) if closed.by == ClosedBy::Cut && ending.exit == Exit::Clean => {
+                Ending::new(Exit::Cut, "the server did not answer our close frame")
+            }
+            _ => ending,
+        }
+    }
+
+    /// What becomes of messages that a connection did not take: plain ones are for the next. Loss is
+    /// never silent.
+    pub(super) fn left_behind(&mut self, mut ending: Ending) -> Ending {
+        let mut lost = String::new();
+        let is_cut = ending.exit == Exit::Cut || (self.reconnects && ending.is_passing);
+        if self.is_unflushed && is_cut {
+            lost.push_str("; what was sent last may not have arrived");
+        }
+        if !(self.is_plain && self.reconnects && ending.is_passing) {
+            let unsent = std::mem::take(&mut self.pending).len();
+            if unsent > 0 {
+                // Writing to a string does not fail.
+                let _ = write!(lost, "; messages that were not sent: {unsent}");
+                if ending.exit == Exit::Clean && self.left != Some(0) {
+                    ending.exit = Exit::Cut;
+                }
+            }
+        }
+        if let Some(told) = &mut ending.told {
+            told.push_str(&lost);
+        }
+        ending
+    }
+
+    /// When answers to what a pipe gave have been waited for long enough.
+    pub(super) fn wait_ends(&self) -> Option<Instant> {
+        let (sent, wait) = self.all_sent.zip(self.wait)?;
+        sent.checked_add(wait)
+    }
+}
+
+/// What a close frame says.
+pub(super) fn of_close(closed: &Closed) -> Ending {
+    let code = closed.code.as_u16();
+    if closed.by == ClosedBy::Us {
+        return Ending::clean();
+    }
+    let words = closed::meaning(code).unwrap_or("a code that means nothing to anybody we know");
+    let mut told = format!("the server closed: {code}, {words}");
+    if !closed.reason.is_empty() {
+        told.push_str("; its reason: ");
+        told.push_str(&escaped(&closed.reason, Keep::None));
+        if let Some(code) = closed.reason.get(..4).and_then(madang::codes::Code::find) {
+            // Writing to a string does not fail.
+            let _ = write!(told, " (`madang explain {code}` says more)");
+        }
+    }
+    let exit = if closed::is_clean(code) { Exit::Clean } else { Exit::ClosedWithError };
+    Ending { exit, told: Some(told), is_passing: closed::is_passing(code) }
+}
+
+/// What the end without one means.
+pub(super) fn of_error(error: &Error) -> Ending {
+    match error {
+        Error::Failed(error) => {
+            let code = error.close_code();
+            Ending::new(
+                Exit::Misbehaved,
+                format!("the server broke the protocol ({code}): {error}"),
+            )
+        }
+        error => {
+            let words = closed::meaning(1006).unwrap_or_default();
+            Ending {
+                exit: Exit::Cut,
+                told: Some(format!("{error}: 1006, {words}")),
+                is_passing: true,
+            }
+        }
+    }
+}

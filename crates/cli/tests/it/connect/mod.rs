@@ -1,0 +1,10 @@
+//! `madang connect`, in a pipe and on a terminal.
+
+mod doors;
+mod pipe;
+mod recording;
+mod refused;
+mod screen;
+mod terminal;
+mod tls;
+mod ws;

@@ -1,0 +1,68 @@
+//! `wss://`: whom to trust, and who we are.
+
+use std::io::Write as _;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use crate::{Serving, config::File, peer::Program};
+
+struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate and its key.
+    fn signed(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
+    }
+}
+
+#[test]
+fn certificates_are_checked_and_shown_as_the_flags_say() {
+    let authority = Authority::new();
+    let (server, server_key) = authority.signed("127.0.0.1");
+    let (client, client_key) = authority.signed("ana");
+    let ca = File::new("connect-ca", &authority.pem);
+    let (server, server_key) =
+        (File::new("connect-s", &server), File::new("connect-sk", &server_key));
+    let (client, client_key) =
+        (File::new("connect-c", &client), File::new("connect-ck", &client_key));
+    let tls = ["--tls-cert", server.path(), "--tls-key", server_key.path()];
+    let serving = Serving::local(&[&tls[..], &["--tls-client-ca", ca.path()]].concat());
+    let page = serving.greeting.iter().find_map(|line| line.trim().strip_prefix("chat page"));
+    let address = page.unwrap().trim().strip_prefix("https://").unwrap().trim_end_matches('/');
+    let url = format!("wss://{address}/ws/kitchen");
+    let connect = |flags: &[&str]| {
+        let mut program = Program::start(
+            &[&["connect", &url, "--count", "1", "--timeout", "30s"], flags].concat(),
+        );
+        // What makes no sense ends it before it reads.
+        drop(program.stdin().write_all(b"hello\n"));
+        program.end()
+    };
+    let own = ["--cert", client.path(), "--key", client_key.path()];
+    let whole = [&["--ca", ca.path()], &own[..]].concat();
+    assert_eq!(connect(&whole), (Some(0), "hello\n".into(), String::new()));
+    assert_eq!(connect(&[&["--insecure"], &own[..]].concat()).0, Some(0));
+    // Nobody signed the server's certificate whom we trust.
+    let (code, _, errors) = connect(&[&["--ca", client.path()], &own[..]].concat());
+    assert!(code == Some(2) && errors.contains("--ca FILE trusts"), "{errors}");
+    // With TLS 1.3 the server refuses after we believe that all is done.
+    let (code, output, errors) = connect(&["--ca", ca.path()]);
+    assert!(code == Some(2) && output.is_empty(), "{code:?} {errors}");
+    assert!(errors.contains("--cert FILE and --key FILE"), "{errors}");
+    let (code, _, errors) =
+        connect(&["--ca", ca.path(), "--cert", client.path(), "--key", ca.path()]);
+    assert!(code == Some(1) && errors.contains("no private key"), "{errors}");
+}

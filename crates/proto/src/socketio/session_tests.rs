@@ -1,0 +1,171 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{PROTOCOL, Reception, Settings, Yard};
+use crate::{
+    Body, Topic, engineio,
+    testing::{Pair, Player as _, Script},
+};
+
+fn pair() -> Pair {
+    let engine = engineio::Settings {
+        ping_interval: Duration::from_secs(1000),
+        ..engineio::Settings::default()
+    };
+    Pair::new(Arc::new(Reception::with(engine, Settings::default(), Yard)), PROTOCOL.render)
+}
+
+fn play(pair: &mut Pair, script: &str) {
+    Script::new(script).play(pair).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+const OPEN: &str = r#"
+    w → WS ?EIO=4&transport=websocket&name=Ana
+    w ← 0{[open]}
+    w → 40
+    w ← 40{"sid":"[id]"}
+"#;
+
+#[test]
+fn events_go_to_the_topic_of_the_query_and_come_back() {
+    let mut pair = pair();
+    play(&mut pair, OPEN);
+    play(
+        &mut pair,
+        r#"
+        w → 42["hello","world"]
+        w ← 42["hello","world"]
+        // Who publishes hears that it was taken before it comes back.
+        w → 427["hello",1,{"a":[]}]
+        w ← 437["1-2"]
+        w ← 42["hello",1,{"a":[]}]
+        w → 420["join","kitchen"]
+        w ← 430["ok"]
+        w → 421["publish","kitchen","bell"]
+        w ← 431["1-3"]
+        w ← 42["bell"]
+        w → 422["leave","kitchen"]
+        w ← 432["ok"]
+        w → 423["publish","kitchen","bell"]
+        w ← 433["1-4"]
+        w → 424["publish","",""]
+        w ← 434[{"error":"an event's name has 1 to 255 bytes, none of them a control character"}]
+        w → 425["join",["x"]]
+        w ← 435[{"error":"the first argument is to be a room's name"}]
+        "#,
+    );
+}
+
+#[test]
+fn bytes_travel_behind_their_event() {
+    let mut pair = pair();
+    play(&mut pair, OPEN);
+    play(
+        &mut pair,
+        r#"
+        w → 452-["file",{"_placeholder":true,"num":0},{"thumb":{"_placeholder":true,"num":1}}]
+        w → <01 02>
+        w → <03>
+        w ← 452-["file",{"_placeholder":true,"num":0},{"thumb":{"_placeholder":true,"num":1}}]
+        w ← <01 02>
+        w ← <03>
+        "#,
+    );
+    pair.publish(&Topic::new("lobby").unwrap(), Some("raw"), Body::Binary(vec![7].into()));
+    pair.publish(&Topic::new("lobby").unwrap(), None, Body::Json("[1, 2]".into()));
+    pair.publish(&Topic::new("lobby").unwrap(), Some("disconnect"), "x".into());
+    play(
+        &mut pair,
+        r#"
+        w ← 451-["raw",{"_placeholder":true,"num":0}]
+        w ← <07>
+        w ← 42["message",[1, 2]]
+        w ← 42["message","x"]
+        "#,
+    );
+}
+
+#[test]
+fn namespaces_share_a_connection() {
+    let mut pair = pair();
+    play(&mut pair, OPEN);
+    play(
+        &mut pair,
+        r#"
+        w → 40/chat,
+        w ← 40/chat,{"sid":"[other]"}
+        w → 42/chat,["hi"]
+        w ← 42/chat,["hi"]
+        // The same topic by its name in the main namespace: each socket hears of it.
+        w → 420["join","chat/lobby"]
+        w ← 430["ok"]
+        w → 42/chat,["hi"]
+        "#,
+    );
+    let heard = [pair.heard("w"), pair.heard("w")].map(|heard| format!("{heard:?}"));
+    assert!(heard.iter().any(|heard| heard.contains(r#"42[\"hi\"]"#)), "{heard:?}");
+    assert!(heard.iter().any(|heard| heard.contains(r#"42/chat,[\"hi\"]"#)), "{heard:?}");
+    play(
+        &mut pair,
+        r#"
+        w → 41/chat,
+        w → 42["still"]
+        w ← 42["still"]
+        w → 42/chat,["gone"]
+        w ← close 1002
+        "#,
+    );
+}
+
+#[test]
+fn polling_has_the_same_and_takes_it_along() {
+    let mut pair = pair();
+    play(
+        &mut pair,
+        r#"
+        a → GET ?EIO=4&transport=polling&topic=t
+        a ← 200 0{"sid":"[sid]",[rest]}
+        b → POST ?EIO=4&transport=polling&sid=[sid] 40
+        b ← 200 ok
+        c → GET ?EIO=4&transport=polling&sid=[sid]
+        c ← 200 40{"sid":"[id]"}
+        w → WS ?EIO=4&transport=websocket&sid=[sid]
+        w → 2probe
+        w ← 3probe
+        d → POST ?EIO=4&transport=polling&sid=[sid] 42["one"]
+        d ← 200 ok
+        w → 5
+        w → 42["two"]
+        w ← 42["one"]
+        w ← 42["two"]
+        "#,
+    );
+    pair.publish(&Topic::new("t").unwrap(), None, "three".into());
+    play(&mut pair, r#"w ← 42["message","three"]"#);
+}
+
+#[test]
+fn clients_of_version_2_are_in_by_themselves() {
+    let mut pair = pair();
+    play(
+        &mut pair,
+        r#"
+        w → WS ?EIO=3&transport=websocket
+        w ← 0{[open]}
+        w ← 40
+        w → 42["x"]
+        w ← 42["x"]
+        w → 40/a?token=1,
+        w ← 40/a,
+        w → 451-/a,["f",{"_placeholder":true,"num":0}]
+        w → <04 09>
+        w ← 451-/a,["f",{"_placeholder":true,"num":0}]
+        w ← <04 09>
+        "#,
+    );
+}
+
+#[test]
+fn who_joins_nothing_is_gone() {
+    let mut pair = pair();
+    play(&mut pair, "w → WS ?EIO=4&transport=websocket\nw ← 0{[open]}\n+ 45s\nw ← close 1000");
+}

@@ -1,0 +1,367 @@
+//! A socket in the hands of its application.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use smallvec::SmallVec;
+
+use super::{
+    application::{Handshake, Payload, Settings},
+    packet::{Ack, Event, Packet},
+    render,
+};
+use crate::{
+    Cursor, Form, Token, Topic,
+    engineio::Engine,
+    session::{Intent, Present, Publish, Subscribe},
+    topic::TopicError,
+};
+
+/// What a connection keeps of one of its sockets, besides the application's own.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) namespace: Box<str>,
+    pub(super) id: Box<str>,
+    pub(super) rooms: SmallVec<[Box<str>; 2]>,
+    next_question: u64,
+    pub(super) questions: Vec<Question>,
+    /// It has left, or is to leave.
+    pub(super) is_over: bool,
+    /// Joins that have to be in force before the client hears that it is in.
+    pub(super) joining: u32,
+    /// The client has heard that it is in.
+    pub(super) is_in: bool,
+    /// What was sent before that.
+    pub(super) early: Vec<(String, Vec<bytes::Bytes>)>,
+}
+
+/// A question that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) id: u64,
+    pub(super) name: u32,
+    pub(super) until: Instant,
+}
+
+/// What follows when the hub has done what was wished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The client's event is acknowledged: `"ok"`, the publication's id, or `{"error":"…"}`.
+    Ack(Option<u64>),
+}
+
+/// What a connection has asked of the hub, and for which socket.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) token: Token,
+    pub(super) socket: Box<str>,
+    /// The room that is joined.
+    pub(super) room: Option<Box<str>>,
+    pub(super) then: Then,
+}
+
+/// What the sockets of a connection share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: Arc<Settings>,
+    pub(super) handshake: Arc<Handshake>,
+    pub(super) is_bridged: bool,
+    pub(super) wishes: Vec<Wish>,
+    next_token: u32,
+    /// Topics that several sockets of the connection are in, each in its own namespace.
+    pub(super) twice: Vec<Topic>,
+    /// Rooms of all its sockets, as topics; `None` while there has only been one.
+    topics: Option<Vec<Topic>>,
+    /// The connection is to be closed.
+    pub(super) is_closing: bool,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: Arc<Settings>,
+        handshake: Arc<Handshake>,
+        is_bridged: bool,
+    ) -> Self {
+        Self {
+            settings,
+            handshake,
+            is_bridged,
+            wishes: Vec::new(),
+            next_token: 0,
+            twice: Vec::new(),
+            topics: None,
+            is_closing: false,
+        }
+    }
+
+    /// There is about to be a second socket: from now on it matters who is in which topic.
+    pub(super) fn note_topics(&mut self, first: &State) {
+        if self.topics.is_none() {
+            let rooms = first.rooms.iter();
+            let topics = rooms
+                .filter_map(|room| render::topic(&first.namespace, room, self.is_bridged).ok());
+            self.topics = Some(topics.collect());
+        }
+    }
+
+    fn wish(&mut self, socket: &State, room: Option<&str>, then: Then) -> Token {
+        self.next_token = self.next_token.wrapping_add(1);
+        let token = Token(self.next_token);
+        let room = room.map(Into::into);
+        self.wishes.push(Wish { token, socket: socket.id.clone(), room, then });
+        token
+    }
+}
+
+impl State {
+    pub(super) fn new(namespace: &str, id: String) -> Self {
+        Self {
+            namespace: namespace.into(),
+            id: id.into(),
+            rooms: SmallVec::new(),
+            next_question: 0,
+            questions: Vec::new(),
+            is_over: false,
+            joining: 0,
+            is_in: false,
+            early: Vec::new(),
+        }
+    }
+
+    /// Sends a packet to the client, behind the answer to its CONNECT.
+    fn send(&mut self, text: String, attachments: &[bytes::Bytes], engine: &mut Engine<'_>) {
+        if self.is_in {
+            render::send(&text, attachments, engine);
+        } else {
+            self.early.push((text, attachments.to_vec()));
+        }
+    }
+}
+
+/// A socket: one client in one namespace.
+pub struct Socket<'a, 'e> {
+    pub(super) state: &'a mut State,
+    pub(super) shared: &'a mut Shared,
+    pub(super) engine: &'a mut Engine<'e>,
+}
+
+impl Socket<'_, '_> {
+    /// The namespace, such as `/`.
+    pub fn namespace(&self) -> &str {
+        &self.state.namespace
+    }
+
+    /// The socket's id. It is no secret, and not the name of the session that carries it.
+    pub fn id(&self) -> &str {
+        &self.state.id
+    }
+
+    /// What is known of the connection's first request.
+    pub fn handshake(&self) -> &Handshake {
+        &self.shared.handshake
+    }
+
+    /// The name of the transport that the client is on.
+    pub fn transport(&self) -> &'static str {
+        self.engine.transport()
+    }
+
+    /// The rooms that it is in.
+    pub fn rooms(&self) -> impl Iterator<Item = &str> {
+        self.state.rooms.iter().map(|room| &**room)
+    }
+
+    /// Sends an event to the client.
+    pub fn emit(&mut self, name: &str, payload: Payload<'_>) {
+        self.send(name, None, payload);
+    }
+
+    /// Sends an event, unless it would have to wait for the client.
+    pub fn emit_volatile(&mut self, name: &str, payload: Payload<'_>) {
+        if self.engine.is_writable() {
+            self.send(name, None, payload);
+        }
+    }
+
+    /// Sends an event that the client is to answer within a time; `question` is handed back with the
+    /// answer. One that is too many counts as not answered in time.
+    pub fn ask(&mut self, name: &str, payload: Payload<'_>, within: Duration, question: u32) {
+        let id = self.state.next_question;
+        self.state.next_question += 1;
+        let is_full = self.state.questions.len() >= self.shared.settings.max_questions;
+        let until = if is_full { self.engine.now() } else { self.engine.now() + within };
+        self.state.questions.push(Question { id, name: question, until });
+        if !is_full {
+            self.send(name, Some(id), payload);
+        }
+    }
+
+    fn send(&mut self, name: &str, id: Option<u64>, payload: Payload<'_>) {
+        if self.state.is_over {
+            return;
+        }
+        let event = Event {
+            namespace: &self.state.namespace,
+            id,
+            name: name.into(),
+            args: payload.args,
+            attachments: payload.attachments.len(),
+        };
+        let mut text = String::new();
+        Packet::Event(event).encode(&mut text);
+        self.state.send(text, payload.attachments, self.engine);
+    }
+
+    /// Acknowledges an event.
+    pub fn ack(&mut self, id: u64, payload: Payload<'_>) {
+        if self.state.is_over {
+            return;
+        }
+        let ack = Ack {
+            namespace: &self.state.namespace,
+            id,
+            args: payload.args,
+            attachments: payload.attachments.len(),
+        };
+        let mut text = String::new();
+        Packet::Ack(ack).encode(&mut text);
+        self.state.send(text, payload.attachments, self.engine);
+    }
+
+    /// Acknowledges an event with an error, where that was asked for.
+    pub fn ack_error(&mut self, id: Option<u64>, why: &str) {
+        if let Some(id) = id {
+            let error = serde_json::json!({ "error": why }).to_string();
+            self.ack(id, Payload::of(super::Args::trusted(&error)));
+        }
+    }
+
+    /// The topic of one of the namespace's rooms.
+    pub fn topic(&self, room: &str) -> Result<Topic, TopicError> {
+        render::topic(&self.state.namespace, room, self.shared.is_bridged)
+    }
+
+    /// Joins a room. Of a topic, what came after `from` is brought first, and `present` is shown.
+    ///
+    /// # Errors
+    /// The room's name cannot be one.
+    pub fn join(
+        &mut self,
+        room: &str,
+        from: Cursor,
+        present: Option<Present>,
+        then: Then,
+    ) -> Result<(), TopicError> {
+        let topic = self.topic(room)?;
+        let was_in = self.state.rooms.iter().any(|held| &**held == room);
+        let form = render::form(self.engine.revision(), &self.state.namespace);
+        let is_in = |topics: &Vec<Topic>| topics.contains(&topic);
+        let is_shared = self.shared.topics.as_ref().is_some_and(is_in) && !was_in;
+        if is_shared {
+            // Another socket of the connection is in the same topic: each is told of its own.
+            self.shared.twice.push(topic.clone());
+        }
+        let form = form.filter(|_| !self.shared.twice.contains(&topic)).unwrap_or(Form::EACH);
+        if !was_in {
+            self.state.rooms.push(room.into());
+            if let Some(topics) = &mut self.shared.topics {
+                topics.push(topic.clone());
+            }
+        }
+        if !self.state.is_in {
+            self.state.joining += 1;
+        }
+        let token = self.shared.wish(self.state, Some(room), then);
+        let wish = Subscribe { token, topic, from, form, watch: false, present };
+        self.engine.out().subscribe(wish);
+        Ok(())
+    }
+
+    /// Leaves a room.
+    pub fn leave(&mut self, room: &str) {
+        let Some(at) = self.state.rooms.iter().position(|held| &**held == room) else { return };
+        self.state.rooms.swap_remove(at);
+        let Ok(topic) = self.topic(room) else { return };
+        let mut is_left = true;
+        if let Some(topics) = &mut self.shared.topics {
+            if let Some(at) = topics.iter().position(|held| *held == topic) {
+                topics.swap_remove(at);
+            }
+            // Another socket of the connection may be there still.
+            is_left = !topics.contains(&topic);
+        }
+        if is_left {
+            self.shared.twice.retain(|held| *held != topic);
+            self.engine.out().intents.push(Intent::Unsubscribe(topic));
+        }
+    }
+
+    /// Publishes an event to a room.
+    pub fn publish(&mut self, to: &Target<'_>, event: &str, payload: Payload<'_>, then: Then) {
+        let (body, exact) = render::body(payload);
+        let exact = exact.map(Arc::new);
+        let mut not_in: Vec<Topic> =
+            to.except.iter().filter_map(|room| self.topic(room).ok()).collect();
+        for room in to.rooms {
+            let topic = match self.topic(room) {
+                Ok(topic) => topic,
+                Err(error) => {
+                    if let Then::Ack(id) = then {
+                        self.ack_error(id, &error.to_string());
+                    }
+                    continue;
+                }
+            };
+            let token = match then {
+                Then::Nothing | Then::Ack(None) => None,
+                then @ Then::Ack(_) => Some(self.shared.wish(self.state, None, then)),
+            };
+            self.engine.out().publish(Publish {
+                token,
+                topic: topic.clone(),
+                event: (event != "message").then(|| event.into()),
+                body: body.clone(),
+                publisher: to.publisher.clone(),
+                exact: exact.clone(),
+                not_me: to.not_me,
+                not_in: not_in.clone().into(),
+            });
+            // Who is in several of the rooms hears it once.
+            not_in.push(topic);
+        }
+    }
+
+    /// Takes the socket out of its namespace.
+    pub fn disconnect(&mut self) {
+        if self.state.is_over {
+            return;
+        }
+        let mut text = String::new();
+        Packet::Disconnect { namespace: &self.state.namespace }.encode(&mut text);
+        self.state.send(text, &[], self.engine);
+        self.state.is_over = true;
+    }
+
+    /// Closes the whole connection, with all its sockets.
+    pub fn close(&mut self) {
+        self.shared.is_closing = true;
+    }
+}
+
+/// To whom something is published.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::exhaustive_structs, reason = "made by whoever publishes")]
+pub struct Target<'a> {
+    /// To everybody in one of these rooms, once.
+    pub rooms: &'a [&'a str],
+    /// Not to who is in one of these.
+    pub except: &'a [&'a str],
+    /// Not to the connection that publishes.
+    pub not_me: bool,
+    /// Who publishes, where that is known.
+    pub publisher: Option<Arc<str>>,
+}

@@ -1,0 +1,59 @@
+//! The Socket.IO door: with the clients that people have, and with the shared judge.
+
+use crate::checks::node_sums;
+use crate::process::{Log, Server, command, free_port, run};
+use crate::project::Project;
+use crate::steps::Outcome;
+use crate::tools::{files_ending, need, npm_judge, npm_package, outcome, python_package};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_mins(5);
+/// What the judge asks of the wire; its other groups are about applications and extensions.
+const GROUPS: &str = "eio,sio,v4,v3,robust,legacy";
+
+/// Each version of `socket.io-client` by each carrier, and the mixed room.
+pub(crate) fn npm(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome((|| {
+        need("curl", &["curl"], log)?;
+        // The other clients of the mixed room.
+        npm_package(project, "conformance/doors", log)?;
+        let dir = npm_package(project, "conformance/socketio", log)?;
+        let mut args = vec!["--test".to_owned()];
+        args.extend(files_ending(&dir, &[".test.mjs"]));
+        let mut node = command("node", &args, &dir);
+        node.env("MADANG_BIN", project.release_binary("madang"));
+        run(node, log, LIMIT)?;
+        Ok(node_sums(log))
+    })())
+}
+
+/// `python-socketio` by each carrier.
+pub(crate) fn python(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome((|| {
+        let (dir, python) = python_package(project, "conformance/socketio-py", log)?;
+        let mut client = command(&python, &["-m", "unittest", "-v", "test_client"], &dir);
+        client.env("MADANG_BIN", project.release_binary("madang"));
+        run(client, log, LIMIT)?;
+        let text = log.text();
+        let ran = text.lines().find_map(|l| l.strip_prefix("Ran ")?.split(" in ").next());
+        Ok(ran.unwrap_or_default().to_owned())
+    })())
+}
+
+/// The shared judge against the application that it describes.
+pub(crate) fn judge(project: &Project, log: &Log) -> Result<Outcome, String> {
+    outcome((|| {
+        let dir = npm_judge(project, "socketio", log)?;
+        let port = free_port()?;
+        let program = project.release_binary("conformance");
+        let args = ["--port".to_owned(), port.to_string(), "--workers".into(), "2".into()];
+        let _server = Server::start(command(program, &args, &project.root), port, log)?;
+        let url = format!("http://127.0.0.1:{port}");
+        let args = ["check.mjs", "--url", &url, "--legacy-url", &url, "--groups", GROUPS];
+        run(command("node", &args, &dir), log, LIMIT)?;
+        let text = log.text();
+        let sums = text.lines().rev().find(|l| l.ends_with(" failed"));
+        // The judge fails by its status; without its sums it has judged nothing.
+        Ok(sums.ok_or_else(|| "the judge said nothing of its sums".to_owned())?.to_owned())
+    })())
+}
