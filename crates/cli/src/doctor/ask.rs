@@ -47,6 +47,26 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
+    /// Nothing but a target.
+    pub(crate) fn of(target: Target) -> Self {
+        Self {
+            target,
+            direct: None,
+            door: Door::Raw,
+            origin: None,
+            headers: Vec::new(),
+            token: None,
+            subprotocols: Vec::new(),
+            hold: None,
+            max_size: None,
+            timeout: Duration::from_secs(5),
+            ca: None,
+            insecure: false,
+            identity: None,
+            resolve: Vec::new(),
+        }
+    }
+
     /// What must not be printed, wherever it is found.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<String> = self.token.iter().cloned().collect();

@@ -26,14 +26,47 @@ use std::{
 
 use tokio::net::TcpStream;
 
+use ::http::Response;
 use ask::{Ask, Door};
-use evidence::{Came, Dialed, Evidence, LookKind, Name, Sent, Tls, TlsFault, Trust};
+use bytes::Bytes;
+use evidence::{
+    Answer, Came, Dialed, Evidence, Exchange, LookKind, Name, Sent, Tls, TlsFault, Trust,
+};
 use probe::{
     Way,
     http::{self, Asking},
     net,
     tls::{self, Trusted},
 };
+
+/// The diagnosis that a refusal shows by itself, without a second look: its code and title.
+pub(crate) fn at_first_sight(url: &str, response: &Response<Bytes>) -> Option<String> {
+    let target = target::Target::read(url).ok()?;
+    let answer = Answer {
+        status: response.status().as_u16(),
+        http10: response.version() == ::http::Version::HTTP_10,
+        headers: response
+            .headers()
+            .iter()
+            .map(|(name, value)| {
+                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect(),
+        body: evidence::Bytes(response.body().to_vec()),
+        fault: None,
+        subprotocol: None,
+        deflate: false,
+    };
+    let mut evidence = nothing_yet(&Ask::of(target));
+    let url = evidence.target.shown();
+    let took = std::time::Duration::ZERO;
+    let came = Came::Answer(answer);
+    evidence.answer = Some(Exchange { request: String::new(), url, took, came });
+    let found = diagnoses::find(&evidence);
+    let diagnosis = found.first()?.diagnosis;
+    let (code, title) = (diagnosis.code, diagnosis.title.en);
+    Some(format!("{code}: {title} (`madang explain {code}` says more)"))
+}
 
 /// Looks at everything, up to the first thing that is wrong.
 ///
@@ -222,4 +255,25 @@ fn is_socket(door: Door) -> bool {
 /// A kind of look that was made already.
 fn has_looked(evidence: &Evidence, kind: LookKind) -> bool {
     evidence.look(kind).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_shows_something_by_itself() {
+        for (status, body, code) in [
+            (404, "", "D23"),
+            (200, "<div id=root>", "D20"),
+            (502, "", "D33"),
+            (400, "{\"code\":1,\"message\":\"Session ID unknown\"}", "D24"),
+        ] {
+            let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
+            let told = at_first_sight("ws://h/ws", &response).unwrap();
+            assert!(told.starts_with(code) && told.contains("madang explain"), "{told}");
+        }
+        let open = Response::builder().status(101).body(Bytes::new()).unwrap();
+        assert_eq!(at_first_sight("ws://h/ws", &open), None);
+    }
 }

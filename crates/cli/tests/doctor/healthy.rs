@@ -39,6 +39,8 @@ fn madang_is_well() {
     is_well(&[&socket, "--hold", "2s"]);
     is_well(&[&socket, "--max-size=100000"]);
     is_well(&[&socket, "--direct", &socket]);
+    is_well(&[&yard.url("/"), "--as", "socketio"]);
+    is_well(&[&yard.url("/"), "--as", "socketio", "--origin", "https://app.example"]);
     is_well(&[&http, "--as", "topics"]);
     is_well(&[&http, "--as", "topics", "--origin", "https://app.example"]);
     is_well(&[&format!("{http}/topics/kitchen/sse"), "--as", "sse", "--timeout", "1s"]);
