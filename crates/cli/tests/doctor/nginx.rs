@@ -1,6 +1,9 @@
 //! nginx, with the mistakes that people make.
 
-use std::time::Duration;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -8,6 +11,7 @@ use super::{
     bed::{Bed, Case, check},
     certificates::{Authority, self_signed},
     proxies::{UPGRADING, at, free_port, mute, nginx, passing},
+    wire::{Answering, opened, speak},
     yard::Yard,
 };
 
@@ -105,15 +109,22 @@ pub(crate) const CASES: &[Case] = &[
         codes: &["D43"],
         exit: 40,
         make: || {
-            let yard = Yard::start(&[]);
-            let proxy = nginx(&passing(&yard, UPGRADING), &[])?;
-            let pid = Pid::from_child(&proxy.child);
-            std::thread::spawn(move || {
-                // In the middle of what the doctor holds.
-                std::thread::sleep(Duration::from_secs(4));
-                let _ = kill_process(pid, Signal::HUP);
+            // The first WebSocket is the doctor's look, the next two are those that it holds.
+            let (nginx_id, count) = (Arc::new(OnceLock::new()), AtomicUsize::new(0));
+            let known = Arc::clone(&nginx_id);
+            let behind = opened(Answering::default(), move |stream, _| {
+                if count.fetch_add(1, Ordering::SeqCst) == 2 {
+                    let _ = kill_process(*known.wait(), Signal::HUP);
+                }
+                speak(stream, |_, _| Some(Vec::new()));
             });
-            at(Some(proxy), yard).map(|bed| bed.and(&["--hold", "8s"]))
+            let text = format!(
+                "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://{}; {UPGRADING} }} }}",
+                behind.address
+            );
+            let proxy = nginx(&text, &[])?;
+            nginx_id.set(Pid::from_child(&proxy.child)).unwrap();
+            at(Some(proxy), behind).map(|bed| bed.and(&["--hold", "8s"]))
         },
     },
     Case {
