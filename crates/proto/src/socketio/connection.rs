@@ -143,7 +143,6 @@ impl<A: Application> Connection<A> {
                 Err(Malformed)
             };
         }
-        self.connect_by = None;
         let of_query;
         let auth = match (connect.payload, connect.query) {
             (Some(payload), _) => payload,
@@ -192,6 +191,7 @@ impl<A: Application> Connection<A> {
             return;
         }
         state.is_in = true;
+        self.connect_by = None;
         let payload = format!("{{\"sid\":\"{}\"}}", state.id);
         // Clients of revision 3 know their ids from the session.
         let payload = (engine.revision() == Revision::V4).then_some(&*payload);
@@ -217,10 +217,7 @@ impl<A: Application> Connection<A> {
         self.shared.wishes.retain(|wish| wish.socket != state.id);
         let mut socket = Socket { state: &mut state, shared: &mut self.shared, engine };
         self.app.left(&mut data, &mut socket, reason);
-        let rooms: Vec<Box<str>> = socket.rooms().map(Into::into).collect();
-        for room in rooms {
-            socket.leave(&room);
-        }
+        socket.leave_all();
     }
 
     fn done(&mut self, token: Token, result: Result<Outcome, Refusal>, engine: &mut Engine<'_>) {
@@ -284,11 +281,9 @@ impl<A: Application> Connection<A> {
     /// A publication that no form is shared for: each socket that is in the room gets its own.
     fn deliver(&mut self, publication: &Publication, engine: &mut Engine<'_>) {
         for (state, _) in &mut self.sockets {
-            let is_bridged = self.shared.is_bridged;
-            let is_of = |room: &str| {
-                render::topic(&state.namespace, room, is_bridged).as_ref() == Ok(&publication.topic)
-            };
-            if state.is_in && state.rooms.iter().any(|room| is_of(room)) {
+            let room = render::room(&state.namespace, &publication.topic, self.shared.is_bridged);
+            let Some(room) = room else { continue };
+            if state.is_in && state.rooms.iter().any(|held| **held == *room) {
                 let mut text = String::new();
                 let attachments = render::write(publication, &state.namespace, &mut text);
                 render::send(&text, &attachments, engine);
@@ -328,12 +323,11 @@ impl<A: Application> Upper for Connection<A> {
         let version = Version::from(engine.revision());
         let settings = &self.shared.settings;
         self.assembler = Assembler::new(version, settings.limits, settings.max_bytes);
+        self.connect_by = Some(engine.now() + settings.connect_timeout);
         if engine.revision() == Revision::V3 {
             // Clients of version 2 do not ask for the main namespace.
             let connect = Connect { namespace: MAIN, query: None, payload: None };
             let _ = self.connect(&connect, engine);
-        } else {
-            self.connect_by = Some(engine.now() + settings.connect_timeout);
         }
     }
 

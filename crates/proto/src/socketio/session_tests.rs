@@ -169,3 +169,95 @@ fn who_joins_nothing_is_gone() {
     let mut pair = pair();
     play(&mut pair, "w → WS ?EIO=4&transport=websocket\nw ← 0{[open]}\n+ 45s\nw ← close 1000");
 }
+
+#[test]
+fn who_is_refused_everywhere_is_gone_too() {
+    for (revision, asked) in [("4", "w → 40"), ("3", "")] {
+        let mut pair = pair();
+        let script = r#"
+            w → WS ?EIO=[revision]&transport=websocket&topic=madang.x
+            w ← 0{[open]}
+            [asked]
+            w ← 44[error]
+            + 44s
+            w → 40/b,
+            w ← 40/b[rest]
+            + 2s
+            w → 42/b,["x"]
+            w ← 42/b,["x"]
+        "#;
+        let script = script.replace("[revision]", revision).replace("[asked]", asked);
+        // The name is reserved in the main namespace only.
+        play(&mut pair, &script);
+        let mut pair = self::pair();
+        let (first, _) = script.split_once("+ 44s").unwrap();
+        play(&mut pair, &format!("{first}\n+ 45s\nw ← close 1000"));
+    }
+}
+
+#[test]
+fn namespaces_of_empty_segments_are_told_apart() {
+    for namespace in ["//", "//a", "/a/", "/a//b"] {
+        let mut pair = pair();
+        play(&mut pair, OPEN);
+        let script = r#"
+            w → 40[namespace],
+            w ← 40[namespace],{"sid":"[other]"}
+            w → 42[namespace],["hi"]
+            w ← 42[namespace],["hi"]
+        "#;
+        play(&mut pair, &script.replace("[namespace]", namespace));
+    }
+}
+
+/// The second socket goes and comes: what the connection keeps of it is the same every time, and so
+/// is what is told.
+#[test]
+fn two_sockets_in_one_topic_come_and_go() {
+    let mut pair = pair();
+    play(
+        &mut pair,
+        r#"
+        w → WS ?EIO=4&transport=websocket
+        w ← 0{[open]}
+        w → 40
+        w ← 40[rest]
+        w → 40/a,
+        w ← 40/a,[more]
+        w → 420["join","a/b"]
+        w ← 430["ok"]
+        "#,
+    );
+    for _ in 0..100 {
+        play(
+            &mut pair,
+            r#"
+            w → 42/a,0["join","b"]
+            w ← 43/a,0["ok"]
+            w → 42["publish","a/b","x"]
+            w ← 42["x"]
+            w ← 42/a,["x"]
+            w → 42/a,0["leave","b"]
+            w ← 43/a,0["ok"]
+            w → 42["publish","a/b","x"]
+            w ← 42["x"]
+            "#,
+        );
+    }
+    play(
+        &mut pair,
+        r#"
+        w → 42/a,0["join","b"]
+        w ← 43/a,0["ok"]
+        w → 41
+        w → 42/a,["publish","b","y"]
+        w ← 42/a,["y"]
+        w → 42/a,1["leave","b"]
+        w ← 43/a,1["ok"]
+        w → 42/a,2["publish","b","y"]
+        w ← 43/a,2["[id]"]
+        w → 42/a,["end"]
+        w ← 42/a,["end"]
+        "#,
+    );
+}
