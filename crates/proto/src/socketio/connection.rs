@@ -235,7 +235,8 @@ impl<A: Application> Connection<A> {
         if is_joining {
             state.joining = state.joining.saturating_sub(1);
         }
-        if let (Err(refusal), Some(room)) = (&result, &room) {
+        if let (Err(refusal), Some((room, is_new))) = (&result, &room) {
+            let room = Some(&**room).filter(|_| *is_new);
             return self.not_joined(at, room, &refusal.reason, then, engine);
         }
         if let Then::Ack(Some(id)) = then {
@@ -255,18 +256,21 @@ impl<A: Application> Connection<A> {
         }
     }
 
-    /// A room could not be joined: if the client is not in yet, it does not come in.
+    /// A room could not be joined: if the client is not in yet, it does not come in. A room that it
+    /// was in already (`None`) it stays in.
     fn not_joined(
         &mut self,
         at: usize,
-        room: &str,
+        room: Option<&str>,
         why: &str,
         then: Then,
         engine: &mut Engine<'_>,
     ) {
         let (state, _) = &mut self.sockets[at];
         let mut socket = Socket { state, shared: &mut self.shared, engine };
-        socket.leave(room);
+        if let Some(room) = room {
+            socket.leave(room);
+        }
         if socket.state.is_in {
             if let Then::Ack(id) = then {
                 socket.ack_error(id, why);

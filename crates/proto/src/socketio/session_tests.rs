@@ -261,3 +261,38 @@ fn two_sockets_in_one_topic_come_and_go() {
         "#,
     );
 }
+
+#[test]
+fn rooms_of_all_namespaces_are_counted_together() {
+    let settings = Settings { max_rooms: 4, ..Settings::default() };
+    let reception = Reception::with(engineio::Settings::default(), settings, Yard);
+    let mut pair = Pair::new(Arc::new(reception), PROTOCOL.render);
+    let full = "a connection can be in 4 rooms at most, all its namespaces together";
+    let script = r#"
+        w → WS ?EIO=4&transport=websocket
+        w ← 0{[open]}
+        w → 40
+        w ← 40[rest]
+        w → 40/a,
+        w ← 40/a,[more]
+        w → 420["join","a/b"]
+        w ← 430["ok"]
+        w → 42/a,0["join","b"]
+        w ← 43/a,0["ok"]
+        w → 42/a,1["join","c"]
+        w ← 43/a,1[{"error":"[full]"}]
+        w → 40/b,
+        w ← 44/b,{"message":"[full]"}
+        // Where it is already it may join again.
+        w → 42/a,2["join","b"]
+        w ← 43/a,2["ok"]
+        w → 41/a,
+        w → 421["join","c"]
+        w ← 431["ok"]
+        w → 422["join","d"]
+        w ← 432["ok"]
+        w → 423["join","e"]
+        w ← 433[{"error":"[full]"}]
+    "#;
+    play(&mut pair, &script.replace("[full]", full));
+}

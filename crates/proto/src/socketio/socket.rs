@@ -60,9 +60,21 @@ pub enum Then {
 pub(super) struct Wish {
     pub(super) token: Token,
     pub(super) socket: Box<str>,
-    /// The room that is joined.
-    pub(super) room: Option<Box<str>>,
+    /// The room that is joined, and whether the socket was not in it before.
+    pub(super) room: Option<(Box<str>, bool)>,
     pub(super) then: Then,
+}
+
+/// Why a room cannot be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Its name can be none.
+    #[error(transparent)]
+    Name(#[from] TopicError),
+    /// The sockets of the connection are in as many rooms as they may be.
+    #[error("a connection can be in {0} rooms at most, all its namespaces together")]
+    TooMany(usize),
 }
 
 /// A topic that sockets of a connection are in.
@@ -83,6 +95,8 @@ pub(super) struct Shared {
     next_token: u32,
     /// Rooms of all its sockets, as topics; `None` while there has only been one.
     topics: Option<HashMap<Topic, Held>>,
+    /// How many rooms that are.
+    rooms: usize,
     /// The connection is to be closed.
     pub(super) is_closing: bool,
 }
@@ -99,6 +113,7 @@ impl Shared {
             is_bridged,
             wishes: Vec::new(),
             next_token: 0,
+            rooms: 0,
             topics: None,
             is_closing: false,
         }
@@ -137,10 +152,10 @@ impl Shared {
         is_left
     }
 
-    fn wish(&mut self, socket: &State, room: Option<&str>, then: Then) -> Token {
+    fn wish(&mut self, socket: &State, room: Option<(&str, bool)>, then: Then) -> Token {
         self.next_token = self.next_token.wrapping_add(1);
         let token = Token(self.next_token);
-        let room = room.map(Into::into);
+        let room = room.map(|(room, is_new)| (room.into(), is_new));
         self.wishes.push(Wish { token, socket: socket.id.clone(), room, then });
         token
     }
@@ -277,26 +292,32 @@ impl Socket<'_, '_> {
     /// Joins a room. Of a topic, what came after `from` is brought first, and `present` is shown.
     ///
     /// # Errors
-    /// The room's name cannot be one.
+    /// The room's name cannot be one, or there are too many.
     pub fn join(
         &mut self,
         room: &str,
         from: Cursor,
         present: Option<Present>,
         then: Then,
-    ) -> Result<(), TopicError> {
+    ) -> Result<(), JoinError> {
         let topic = self.topic(room)?;
-        let was_in = self.state.rooms.iter().any(|held| &**held == room);
+        let is_new = !self.state.rooms.iter().any(|held| &**held == room);
+        // Several namespaces have rooms of one topic, which the hub counts once.
+        let most = self.shared.settings.max_rooms;
+        if is_new && self.shared.rooms >= most {
+            return Err(JoinError::TooMany(most));
+        }
         let form = render::form(self.engine.revision(), &self.state.namespace);
-        let is_each = self.shared.enter(&topic, !was_in);
+        let is_each = self.shared.enter(&topic, is_new);
         let form = form.filter(|_| !is_each).unwrap_or(Form::EACH);
-        if !was_in {
+        if is_new {
+            self.shared.rooms += 1;
             self.state.rooms.push(room.into());
         }
         if !self.state.is_in {
             self.state.joining += 1;
         }
-        let token = self.shared.wish(self.state, Some(room), then);
+        let token = self.shared.wish(self.state, Some((room, is_new)), then);
         let wish = Subscribe { token, topic, from, form, watch: false, present };
         self.engine.out().subscribe(wish);
         Ok(())
@@ -317,6 +338,7 @@ impl Socket<'_, '_> {
     }
 
     fn left(&mut self, room: &str) {
+        self.shared.rooms = self.shared.rooms.saturating_sub(1);
         let Ok(topic) = self.topic(room) else { return };
         // Another socket of the connection may be there still.
         if self.shared.exit(&topic) {
