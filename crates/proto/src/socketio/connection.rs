@@ -37,6 +37,9 @@ pub(super) struct Connection<A: Application> {
     connect_by: Option<Instant>,
 }
 
+/// How many of the largest packets one publication may make for the sockets of a connection.
+const MOST_MADE: usize = 4;
+
 /// Makes ids of sockets. They are no secret, but unlike any that there were.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
@@ -282,14 +285,21 @@ impl<A: Application> Connection<A> {
         refuse(&namespace, &Refused { message: why.to_owned().into(), data: None }, engine);
     }
 
-    /// A publication that no form is shared for: each socket that is in the room gets its own.
+    /// A publication that no form is shared for: each socket that is in the room gets its own. What
+    /// that makes of one publication is bounded, as it is made before anything of it can leave.
     fn deliver(&mut self, publication: &Publication, engine: &mut Engine<'_>) {
+        let most = self.shared.settings.max_bytes.saturating_mul(MOST_MADE);
+        let mut made = 0_usize;
         for (state, _) in &mut self.sockets {
             let room = render::room(&state.namespace, &publication.topic, self.shared.is_bridged);
             let Some(room) = room else { continue };
             if state.is_in && state.rooms.iter().any(|held| **held == *room) {
                 let mut text = String::new();
                 let attachments = render::write(publication, &state.namespace, &mut text);
+                made += text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
+                if made > most {
+                    return engine.give_up();
+                }
                 render::send(&text, &attachments, engine);
             }
         }

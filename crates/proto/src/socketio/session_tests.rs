@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use super::{PROTOCOL, Reception, Settings, Yard};
 use crate::{
     Body, Topic, engineio,
-    testing::{Pair, Player as _, Script},
+    testing::{Heard, Pair, Player as _, Script},
 };
 
 fn pair() -> Pair {
@@ -295,4 +295,32 @@ fn rooms_of_all_namespaces_are_counted_together() {
         w ← 433[{"error":"[full]"}]
     "#;
     play(&mut pair, &script.replace("[full]", full));
+}
+
+/// Ten namespaces in one topic make ten events of each publication.
+#[test]
+fn what_one_publication_makes_is_bounded() {
+    let namespaces: Vec<String> = (1..10).map(|deep| "/n".repeat(deep)).collect();
+    for (size, is_much) in [(300, false), (500, true)] {
+        let settings = Settings { max_bytes: 1000, ..Settings::default() };
+        let reception = Reception::with(engineio::Settings::default(), settings, Yard);
+        let mut pair = Pair::new(Arc::new(reception), PROTOCOL.render);
+        play(&mut pair, OPEN);
+        play(&mut pair, &format!("w → 42[\"join\",\"{}x\"]", "n/".repeat(9)));
+        for (deep, namespace) in namespaces.iter().enumerate() {
+            let room = format!("{}x", "n/".repeat(8 - deep));
+            let join = format!("w → 42{namespace},[\"join\",\"{room}\"]");
+            play(&mut pair, &format!("w → 40{namespace},\nw ← 40{namespace},[sid]\n{join}"));
+        }
+        let topic = Topic::new(&format!("{}x", "n/".repeat(9))).unwrap();
+        pair.publish(&topic, None, "x".repeat(size).into());
+        let heard: Vec<_> = std::iter::from_fn(|| pair.heard("w")).collect();
+        let ends = heard.iter().filter(|heard| **heard == Heard::Closed(1008)).count();
+        if is_much {
+            assert!(heard.len() < 10 && ends > 0, "{heard:?}");
+            assert_eq!(pair.sessions(), 0);
+        } else {
+            assert_eq!((heard.len(), ends), (10, 0));
+        }
+    }
 }
