@@ -293,14 +293,15 @@ impl<A: Application> Connection<A> {
         for (state, _) in &mut self.sockets {
             let room = render::room(&state.namespace, &publication.topic, self.shared.is_bridged);
             let Some(room) = room else { continue };
-            if state.is_in && state.rooms.iter().any(|held| **held == *room) {
+            if state.rooms.iter().any(|held| **held == *room) {
                 let mut text = String::new();
                 let attachments = render::write(publication, &state.namespace, &mut text);
                 made += text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-                if made > most {
+                if made + state.early_bytes() > most {
                     return engine.give_up();
                 }
-                render::send(&text, &attachments, engine);
+                // One of its rooms may have history before another is joined.
+                state.send(text, &attachments, engine);
             }
         }
     }

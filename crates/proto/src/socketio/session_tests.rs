@@ -1,8 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{PROTOCOL, Reception, Settings, Yard};
+use super::{Application, Incoming, PROTOCOL, Reception, Refused, Settings, Socket, Then, Yard};
 use crate::{
-    Body, Topic, engineio,
+    Body, Cursor, Input, Intent, Out, Position, Publication, Reception as _, Request, Token, Topic,
+    engineio,
+    session::Outcome,
     testing::{Heard, Pair, Player as _, Script},
 };
 
@@ -323,4 +325,67 @@ fn what_one_publication_makes_is_bounded() {
             assert_eq!((heard.len(), ends), (10, 0));
         }
     }
+}
+
+/// Puts whoever comes into two rooms.
+struct TwoRooms;
+
+impl Application for TwoRooms {
+    type Data = ();
+
+    fn is_bridged(&self) -> bool {
+        true
+    }
+
+    fn connect(&self, socket: &mut Socket<'_, '_>, _: &str) -> Result<(), Refused> {
+        for room in ["a", "b"] {
+            socket.join(room, Cursor::Earliest, None, Then::Nothing).unwrap();
+        }
+        Ok(())
+    }
+
+    fn event(&self, (): &mut (), _: &mut Socket<'_, '_>, _: &Incoming<'_>) {}
+}
+
+/// The first room has history, which comes one by one, before the second is joined.
+#[test]
+fn history_of_one_room_waits_for_the_join_of_the_next() {
+    let reception = Reception::with(engineio::Settings::default(), Settings::default(), TwoRooms);
+    let head = http::Request::get("/socket.io/?EIO=4&transport=websocket").body(()).unwrap();
+    let request = Request {
+        head,
+        rest: String::new(),
+        body: bytes::Bytes::new(),
+        is_websocket: true,
+        peer: None,
+    };
+    let mut session = reception.open("name", &request);
+    let (now, mut out) = (std::time::Instant::now(), Out::default());
+    session.handle(Input::Opened, now, &mut out);
+    session.handle(Input::Text("40"), now, &mut out);
+    let wish = |intent: &Intent| match intent {
+        Intent::Subscribe(wish) => Some(wish.token),
+        _ => None,
+    };
+    let tokens: Vec<Token> = out.intents.iter().filter_map(wish).collect();
+    let position = Position { epoch: 1, seq: 2 };
+    let joined = || Ok(Outcome::Joined { at: position, after: position, gap: false });
+    let publication = Publication {
+        topic: Topic::new("a").unwrap(),
+        id: position,
+        event: None,
+        body: "old".into(),
+        headers: None,
+        publisher: None,
+        time: 0,
+        exact: None,
+        except: None,
+    };
+    out.clear();
+    session.handle(Input::Done(tokens[0], joined()), now, &mut out);
+    session.handle(Input::Delivery(&publication), now, &mut out);
+    assert_eq!(out.bytes, b"");
+    session.handle(Input::Done(tokens[1], joined()), now, &mut out);
+    let said = String::from_utf8(out.bytes).unwrap();
+    assert!(said.starts_with("40{") && said.ends_with(r#"}42["message","old"]"#), "{said}");
 }

@@ -176,8 +176,21 @@ impl State {
         }
     }
 
+    /// Bytes that wait for the answer to its CONNECT.
+    pub(super) fn early_bytes(&self) -> usize {
+        let sizes = self.early.iter().map(|(text, attachments)| {
+            text.len() + attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+        });
+        sizes.sum()
+    }
+
     /// Sends a packet to the client, behind the answer to its CONNECT.
-    fn send(&mut self, text: String, attachments: &[bytes::Bytes], engine: &mut Engine<'_>) {
+    pub(super) fn send(
+        &mut self,
+        text: String,
+        attachments: &[bytes::Bytes],
+        engine: &mut Engine<'_>,
+    ) {
         if self.is_in {
             render::send(&text, attachments, engine);
         } else {
