@@ -224,6 +224,23 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a further connection is one too many",
+        codes: &["D32"],
+        exit: 30,
+        make: || {
+            let server = Server::new(|mut stream, at| {
+                let Some(head) = wire::head(&mut stream) else { return };
+                // The first knock only tries the port.
+                if at > 1 {
+                    wire::say(&mut stream, "429 Too Many Requests", "one for each");
+                } else if wire::upgrade(&mut stream, &head, &Answering::default()) {
+                    wire::speak(&mut stream, |_, _| Some(Vec::new()));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws"), "--hold", "1s"]).keep(server))
+        },
+    },
+    Case {
         name: "the token is taken once",
         codes: &["D54"],
         exit: 40,
