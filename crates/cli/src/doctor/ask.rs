@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::target::Target;
@@ -76,6 +78,9 @@ impl Ask {
             }
         }
         secrets.extend(self.target.basic.iter().flat_map(|basic| parts("authorization", basic)));
+        secrets.extend(self.target.basic.iter().filter_map(|basic| password(basic)));
+        let names = self.subprotocols.iter();
+        secrets.extend(names.filter(|name| super::redact::is_token(name)).cloned());
         for query in
             self.target.query.iter().chain(self.direct.iter().filter_map(|t| t.query.as_ref()))
         {
@@ -84,13 +89,31 @@ impl Ask {
                     && let Some((_, value)) = pair.split_once('=')
                 {
                     secrets.push(value.to_owned());
+                    // As the server has read it.
+                    let read = percent_decode_str(value).decode_utf8_lossy();
+                    secrets.push(read.into_owned());
                 }
             }
         }
         secrets.retain(|secret| secret.len() >= 6);
+        let written: Vec<_> = secrets.iter().map(|secret| in_json(secret)).collect();
+        secrets.extend(written);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
+}
+
+/// What stands behind the name in RFC 7617's pair.
+fn password(basic: &str) -> Option<String> {
+    let pair = BASE64_STANDARD.decode(basic.strip_prefix("Basic ")?).ok()?;
+    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some(password.to_owned())
+}
+
+/// As it stands within a string of JSON: servers, too, write that.
+fn in_json(secret: &str) -> String {
+    let text = serde_json::Value::from(secret).to_string();
+    text.trim_start_matches('"').strip_suffix('"').unwrap_or(&text).to_owned()
 }
 
 /// What of a secret header is the secret: not the scheme, nor the names of cookies.

@@ -88,7 +88,7 @@ async fn upgrade(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     }
     if let Some(wanted) = ask.hold {
         let held = hold::hold(way, &asking, wanted).await;
-        if held.idle.is_some() || held.pinging.is_some() {
+        if held.is_refused || held.idle.is_some() || held.pinging.is_some() {
             let got = http::ask(way, &asking).await;
             let look = Look { kind: LookKind::Reconnect, exchange: got.exchange, socket: None };
             evidence.looks.push(look);

@@ -272,10 +272,12 @@ pub(crate) enum Login {
 }
 
 /// Two connections that were held open.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Hold {
     #[serde(serialize_with = "millis")]
     pub(crate) wanted: Duration,
+    /// One of the two did not open.
+    pub(crate) is_refused: bool,
     /// The one that said nothing.
     pub(crate) idle: Option<End>,
     /// The one that pinged; it was opened later.
@@ -435,6 +437,11 @@ impl Evidence {
     /// The answer of a second look.
     pub(crate) fn looked(&self, kind: LookKind) -> Option<&Answer> {
         self.look(kind)?.exchange.came.answer()
+    }
+
+    /// A connection that was to be held did not open.
+    pub(crate) fn could_not_hold(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.is_refused)
     }
 
     /// How it ended while nothing but the handshake and a ping had happened.

@@ -21,9 +21,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(ask: &Ask, evidence: Evidence) -> Self {
+    pub(crate) fn new(ask: &Ask, mut evidence: Evidence) -> Self {
+        let secrets = ask.secrets();
+        redact::evidence(&mut evidence, &secrets);
         let findings = diagnoses::find(&evidence);
-        Self { evidence, findings, secrets: ask.secrets() }
+        Self { evidence, findings, secrets }
     }
 
     /// 0 when nothing is wrong, else that of the first finding's class.
@@ -112,7 +114,7 @@ impl Report {
             .map(|step| json!({ "ok": step.ok, "name": step.name.en, "text": step.text.en }))
             .collect();
         let healthy = self.exit_code() == 0;
-        let value = json!({
+        let mut value = json!({
             "url": self.evidence.target.shown(),
             "healthy": healthy,
             "exit": self.exit_code(),
@@ -120,8 +122,8 @@ impl Report {
             "steps": steps,
             "evidence": evidence(&self.evidence),
         });
-        let text = serde_json::to_string_pretty(&value).unwrap_or_default();
-        redact::without(&text, &self.secrets)
+        redact::value(&mut value, &self.secrets);
+        safe(&serde_json::to_string_pretty(&value).unwrap_or_default())
     }
 
     fn value(&self, finding: &Finding) -> Value {
@@ -138,6 +140,12 @@ impl Report {
             "lines": self.lines(finding),
         })
     }
+}
+
+/// JSON leaves some characters as they are that drive a terminal; they stand in strings only.
+fn safe(json: &str) -> String {
+    // Its own line ends are the only control characters otherwise.
+    crate::client::escaped(json, crate::client::Keep::Lines).into_owned()
 }
 
 /// The evidence; the query has secrets that the URL as shown has not.

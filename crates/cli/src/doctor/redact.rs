@@ -1,5 +1,10 @@
 //! Secrets are removed from everything that is printed or written to a report.
 
+use serde_json::Value;
+
+use super::evidence::{Bytes, Came, Evidence};
+use crate::connect::secrets::without_tokens;
+
 /// Headers whose value is nobody's business.
 const SECRET_HEADERS: &[&str] = &[
     "authorization",
@@ -66,8 +71,12 @@ pub(crate) fn header(name: &str, value: &str) -> String {
 }
 
 /// Browsers have no place for a token but here, so that long ones are taken for such.
+pub(super) fn is_token(subprotocol: &str) -> bool {
+    subprotocol.len() > 40
+}
+
 fn subprotocol(name: &str) -> String {
-    if name.len() > 40 { "…".into() } else { name.to_owned() }
+    if is_token(name) { "…".into() } else { name.to_owned() }
 }
 
 fn cookie(part: &str) -> String {
@@ -93,9 +102,21 @@ pub(crate) fn url(text: &str) -> String {
         }
         _ => text.to_owned(),
     };
-    let Some((path, query)) = text.split_once('?') else { return text };
-    let pairs: Vec<_> = query.split('&').map(pair).collect();
-    format!("{path}?{}", pairs.join("&"))
+    // Logins that end with a redirect put the token behind the `#`.
+    let Some(at) = text.find(['?', '#']) else { return text };
+    let (path, query) = text.split_at(at);
+    let hidden = |part: &str| part.split('&').map(pair).collect::<Vec<_>>().join("&");
+    let mut out = path.to_owned();
+    for part in query.split_inclusive(['?', '#']) {
+        match part.strip_suffix(['?', '#']) {
+            Some(rest) => {
+                out.push_str(&hidden(rest));
+                out.push_str(part.get(rest.len()..).unwrap_or_default());
+            }
+            None => out.push_str(&hidden(part)),
+        }
+    }
+    out
 }
 
 fn pair(pair: &str) -> String {
@@ -111,7 +132,68 @@ fn pair(pair: &str) -> String {
 pub(crate) fn without(text: &str, secrets: &[String]) -> String {
     // Short ones would take away half of the text, and are found in no dictionary.
     let long = secrets.iter().filter(|secret| secret.len() >= 4);
-    long.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    let text = long.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"));
+    without_tokens(&text, "…")
+}
+
+/// The same for a text that may have been cut: no secret's beginning stands at its end.
+fn without_end(text: &str, secrets: &[String]) -> String {
+    let mut text = without(text, secrets);
+    for secret in secrets {
+        let mut ends = (4..secret.len()).rev().filter_map(|end| secret.get(..end));
+        if let Some(start) = ends.find(|start| text.ends_with(start)) {
+            text.truncate(text.len() - start.len());
+            text.push('…');
+        }
+    }
+    text
+}
+
+/// Takes the secrets out of all that a server said, before it is cut to be shown.
+pub(super) fn evidence(evidence: &mut Evidence, secrets: &[String]) {
+    let looks = evidence.looks.iter_mut();
+    let (exchanges, sockets): (Vec<_>, Vec<_>) =
+        looks.map(|look| (&mut look.exchange, look.socket.as_mut())).unzip();
+    let exchanges = exchanges.into_iter().chain(&mut evidence.answer).chain(&mut evidence.polls);
+    for exchange in exchanges {
+        match &mut exchange.came {
+            Came::Answer(answer) => {
+                for (_, value) in &mut answer.headers {
+                    *value = without_end(value, secrets);
+                }
+                bytes(&mut answer.body, secrets);
+            }
+            Came::Bytes(came) | Came::Half(came) | Came::Broken(came) => bytes(came, secrets),
+            _ => {}
+        }
+    }
+    for socket in sockets.into_iter().flatten().chain(&mut evidence.socket) {
+        for message in &mut socket.messages {
+            *message = without_end(message, secrets);
+        }
+        if let Some(raw) = &mut socket.raw {
+            bytes(raw, secrets);
+        }
+    }
+}
+
+/// Bytes without secrets stay as they came.
+fn bytes(bytes: &mut Bytes, secrets: &[String]) {
+    let text = String::from_utf8_lossy(&bytes.0);
+    let hidden = without_end(&text, secrets);
+    if hidden != text {
+        bytes.0 = hidden.into_bytes();
+    }
+}
+
+/// The strings of JSON, whatever is escaped in them; names stay.
+pub(super) fn value(value: &mut Value, secrets: &[String]) {
+    match value {
+        Value::String(text) => *text = without(text, secrets),
+        Value::Array(list) => list.iter_mut().for_each(|one| self::value(one, secrets)),
+        Value::Object(map) => map.values_mut().for_each(|one| self::value(one, secrets)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +221,11 @@ mod tests {
             "ws://…@h/p?x=1&access_token=…&key=…"
         );
         assert_eq!(url("/p?mail=a@b.c"), "/p?mail=a@b.c");
+        assert_eq!(url("http://h/cb#access_token=t&x=1"), "http://h/cb#access_token=…&x=1");
+        assert_eq!(url("/cb?token=t#id_token=u"), "/cb?token=…#id_token=…");
+        let secrets = ["s3cret-of-ana".to_owned()];
+        assert_eq!(without_end("cut: s3cret-of", &secrets), "cut: …");
+        assert_eq!(without("eyJh.eyJi.c-_d eyJson!", &[]), "… eyJson!");
         assert_eq!(without("no such user s3cret!", &["s3cret".into()]), "no such user …!");
     }
 }

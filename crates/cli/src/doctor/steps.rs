@@ -45,8 +45,10 @@ pub(super) fn ill(evidence: &Evidence) -> Option<Class> {
             || (socket.pinged && socket.pong.is_none())
             || matches!(socket.login, Some(Login::Refused(_) | Login::Nothing))
     });
-    let cut =
-        evidence.hold.as_ref().is_some_and(|hold| hold.idle.is_some() || hold.pinging.is_some());
+    let cut = evidence
+        .hold
+        .as_ref()
+        .is_some_and(|hold| hold.is_refused || hold.idle.is_some() || hold.pinging.is_some());
     (dead || cut).then_some(Class::Socket)
 }
 
@@ -202,8 +204,10 @@ fn socket(evidence: &Evidence) -> Vec<Step> {
 fn hold(evidence: &Evidence) -> Option<Step> {
     let hold = evidence.hold.as_ref()?;
     let wanted = hold.wanted.as_secs();
-    let ok = hold.idle.is_none() && hold.pinging.is_none();
-    let text = if ok {
+    let ok = !hold.is_refused && hold.idle.is_none() && hold.pinging.is_none();
+    let text = if hold.is_refused {
+        said!("a further connection was refused", "연결을 더 열 수 없음")
+    } else if ok {
         said!("idle and open for {wanted} s", "{wanted}초 동안 조용히 열려 있음")
     } else {
         said!("ended within {wanted} s", "{wanted}초 안에 끝남")

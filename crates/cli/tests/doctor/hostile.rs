@@ -1,8 +1,15 @@
 //! Peers that send anything at all: the doctor ends, says something, and does not panic.
 
-use std::{io::Write as _, thread};
+use std::{
+    io::Write as _,
+    thread,
+    time::{Duration, Instant},
+};
 
-use super::{bed, wire::Server, wire::head, wire::listen};
+use super::{
+    bed,
+    wire::{Answering, Server, frame, head, listen, upgrade},
+};
 
 /// Bytes that look random, the same at every run (Knuth's MMIX).
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
@@ -66,4 +73,24 @@ fn one(at: usize) {
         (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}')
     };
     assert!(!text.contains(bad), "{at}: {text:?}");
+}
+
+/// It talks without end and never reads, so that what is written to it waits, pongs among it.
+#[test]
+fn a_server_that_never_stops_talking_is_left_in_time() {
+    for opcode in [0x89, 0x81] {
+        let server = Server::new(move |mut stream, _| {
+            let Some(head) = head(&mut stream) else { return };
+            if !upgrade(&mut stream, &head, &Answering::default()) {
+                return;
+            }
+            let flood = frame(opcode, &[b'x'; 100]).repeat(500);
+            while stream.write_all(&flood).is_ok() {}
+        });
+        let began = Instant::now();
+        let told = bed::examine(&[server.url("/ws"), "--timeout".into(), "500ms".into()]);
+        assert_eq!((told.exit, told.codes.as_slice()), (40, &["D36".to_owned()][..]));
+        // One write alone would wait for ten seconds, and then for ten more.
+        assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    }
 }

@@ -45,6 +45,35 @@ fn neither_text_nor_json_nor_report_has_them() {
     assert!(written.contains("\"codes\"") || written.contains("\"findings\""), "{written}");
 }
 
+/// Escaped in JSON, read by the server, or in a place that is no header of secrets.
+#[test]
+fn secrets_are_found_however_they_are_written() {
+    const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl";
+    const PROTOCOL: &str = "base64url.bearer.authorization.k8s.io.dG9rZW4tb2YtYW5h";
+    let server = Server::new(|mut stream, _| {
+        if head(&mut stream).is_some() {
+            let body = format!(
+                "{{\"cookie\":\"c00\\\"kie-of-ana\",\"query\":\"qu3ry/of+ana\",\
+                 \"password\":\"p4ss-of-ana\",\"new\":\"{JWT}\",\"protocol\":\"{PROTOCOL}\"}} c00\"kie-of-ana"
+            );
+            say(&mut stream, "403 Forbidden\r\nContent-Type: application/json", &body);
+        }
+    });
+    let url = format!("ws://ana:p4ss-of-ana@{}/ws?token=qu3ry%2Fof%2Bana", server.address);
+    let cookie = "Cookie: session=c00\"kie-of-ana";
+    let arguments = [&url, "--header", cookie, "--subprotocol", PROTOCOL, "--subprotocol", "chat"];
+    let arguments = arguments.map(str::to_owned);
+    let text = bed::doctor(&arguments).output().unwrap().stdout;
+    let json = bed::doctor(&arguments).arg("--json").output().unwrap().stdout;
+    for output in [text, json] {
+        let output = String::from_utf8(output).unwrap();
+        for secret in ["kie-of-ana", "qu3ry/", "qu3ry%", "p4ss-of-ana", "eyJhbGci", "dG9rZW4"] {
+            assert!(!output.contains(secret), "{secret}: {output}");
+        }
+        assert!(output.contains("D27") && output.contains("protocol"), "{output}");
+    }
+}
+
 #[test]
 fn korean_and_english_say_the_same() {
     let server = Server::new(|mut stream, _| {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    bed::{Bed, Case, check},
+    bed::{Bed, Case, check, examine},
     wire::{self, Answering, PONG, Server, TEXT, close, frame, opened},
 };
 
@@ -279,4 +279,20 @@ fn a_limit_is_found_to_the_byte() {
         let told = super::bed::examine(&bed.arguments);
         assert_eq!(told.json["evidence"]["size"]["passes"], most, "{}", told.json);
     }
+}
+
+/// It was said to be idle and open all the time.
+#[test]
+fn a_connection_that_cannot_be_held_is_no_healthy_one() {
+    let server = Server::new(|mut stream, at| {
+        let Some(head) = wire::head(&mut stream) else { return };
+        // The first knock only tries the port.
+        if at > 1 {
+            wire::say(&mut stream, "429 Too Many Requests", "one for each");
+        } else if wire::upgrade(&mut stream, &head, &Answering::default()) {
+            wire::speak(&mut stream, |_, _| Some(Vec::new()));
+        }
+    });
+    let told = examine(&[server.url("/ws"), "--hold".into(), "1s".into()]);
+    assert_eq!((told.exit, told.codes.as_slice()), (30, &["D32".to_owned()][..]));
 }

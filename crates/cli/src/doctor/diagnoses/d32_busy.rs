@@ -22,7 +22,10 @@ pub(super) const D32: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let answer = evidence.refusal().filter(|answer| matches!(answer.status, 429 | 503))?;
+    let is_busy = |answer: &&Answer| matches!(answer.status, 429 | 503);
+    // The first connection opened, and one more to be held did not.
+    let further = || evidence.looked(LookKind::Reconnect).filter(|_| evidence.could_not_hold());
+    let answer = evidence.refusal().filter(is_busy).or_else(|| further().filter(is_busy))?;
     let seen = Seen::answer(answer);
     let after = answer.header("retry-after").unwrap_or("—").to_owned();
     if let Some(code) = answer.header("madang-code") {

@@ -25,10 +25,12 @@ pub(super) const D54: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.looked(LookKind::Reconnect).filter(|a| matches!(a.status, 401 | 403))?;
-    let end =
-        evidence.hold.as_ref().and_then(|hold| hold.idle.as_ref().or(hold.pinging.as_ref()))?;
-    Seen::new([
-        said!("at first 101; then:", "처음에는 101. 그 뒤:").join(&super::d40_close::told(end)),
-        said!("the same request again:", "같은 요청을 다시:").join(&shown(answer)),
-    ])
+    let hold = evidence.hold.as_ref()?;
+    let first = match hold.idle.as_ref().or(hold.pinging.as_ref()) {
+        Some(end) => {
+            said!("at first 101; then:", "처음에는 101. 그 뒤:").join(&super::d40_close::told(end))
+        }
+        None => said!("at first 101", "처음에는 101"),
+    };
+    Seen::new([first, said!("the same request again:", "같은 요청을 다시:").join(&shown(answer))])
 }

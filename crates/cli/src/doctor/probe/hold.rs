@@ -18,16 +18,20 @@ pub(in crate::doctor) async fn hold(way: Way<'_>, asking: &Asking, wanted: Durat
     let began = Instant::now();
     let until = began + wanted;
     let idle = async {
-        let Some(live) = open(way, asking).await else { return (None, 0, None) };
-        quiet(live, until).await
+        let live = open(way, asking).await.ok_or(Refused)?;
+        Ok::<_, Refused>(quiet(live, until).await)
     };
     let pinging = async {
         sleep_until(began + pause).await;
-        let live = open(way, asking).await?;
-        busy(live, until, pause).await
+        let live = open(way, asking).await.ok_or(Refused)?;
+        Ok::<_, Refused>(busy(live, until, pause).await)
     };
-    let ((idle, pings, first_ping), pinging) = tokio::join!(idle, pinging);
-    let mut hold = Hold { wanted, idle, pinging, later: pause, pings, first_ping, again: None };
+    // Where one is missing nothing can be compared, and the other need not be waited for.
+    let Ok(((idle, pings, first_ping), pinging)) = tokio::try_join!(idle, pinging) else {
+        return Hold { wanted, is_refused: true, later: pause, ..Hold::default() };
+    };
+    let mut hold =
+        Hold { idle, pinging, later: pause, pings, first_ping, wanted, ..Hold::default() };
     // Constant? The same once more, if it was cut soon enough.
     if let (Some(end), None) = (&hold.idle, &hold.pinging)
         && let Some(live) = open(way, asking).await
@@ -37,6 +41,9 @@ pub(in crate::doctor) async fn hold(way: Way<'_>, asking: &Asking, wanted: Durat
     }
     hold
 }
+
+/// A connection that does not open any more.
+struct Refused;
 
 async fn open(way: Way<'_>, asking: &Asking) -> Option<Live> {
     Some(Live::new(ask(way, asking).await.open?))

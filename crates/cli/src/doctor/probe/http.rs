@@ -71,9 +71,13 @@ pub(in crate::doctor) async fn ask(way: Way<'_>, asking: &Asking) -> Got {
     };
     let sent = Instant::now();
     // A server that has already answered and left is heard all the same.
-    drop(io.write_all(&bytes).await);
-    drop(io.flush().await);
+    // One that does not read is told by its silence.
     let deadline = sent + way.timeout;
+    let write = async {
+        io.write_all(&bytes).await?;
+        io.flush().await
+    };
+    drop(timeout_at(deadline, write).await);
     let (came, rest) = read_head(&mut io, deadline).await;
     let took = sent.elapsed();
     let mut got = failed(way, shown, began, came);

@@ -7,7 +7,7 @@ use madang_ws::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{Io, http::Open};
@@ -39,6 +39,8 @@ pub(in crate::doctor) struct Live {
     opened: Instant,
     seen: VecDeque<Seen>,
     ended: bool,
+    /// Something could not be written in time: whatever follows would stand within a frame.
+    is_mute: bool,
     /// The first bytes, as they came.
     raw: Vec<u8>,
 }
@@ -55,6 +57,7 @@ impl Live {
             opened,
             seen: VecDeque::new(),
             ended: false,
+            is_mute: false,
             raw: Vec::new(),
         };
         let mut early = open.early;
@@ -74,11 +77,12 @@ impl Live {
     pub(in crate::doctor) async fn next(&mut self, deadline: Instant) -> Option<Seen> {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            self.transmit().await;
+            self.transmit(deadline).await;
             if let Some(seen) = self.seen.pop_front() {
                 return Some(seen);
             }
-            if self.ended {
+            // Of a server that never stops talking there is always something to read.
+            if self.ended || Instant::now() >= deadline {
                 return None;
             }
             match timeout_at(deadline, self.io.read(&mut buffer)).await {
@@ -136,33 +140,36 @@ impl Live {
         End { code: closed.code.as_u16(), reason, by, after: self.opened.elapsed() }
     }
 
-    async fn transmit(&mut self) {
+    async fn transmit(&mut self, deadline: Instant) {
         let mut out = Vec::new();
         if self.connection.poll_transmit(&mut out) {
-            self.write(&out).await;
+            self.write(&out, deadline).await;
         }
     }
 
-    async fn write(&mut self, bytes: &[u8]) {
-        // Whether it arrived is seen in what comes, or does not.
-        let _ = timeout(WRITE_TIME, async {
+    async fn write(&mut self, bytes: &[u8], deadline: Instant) {
+        if self.is_mute {
+            return;
+        }
+        let wrote = timeout_at(deadline, async {
             self.io.write_all(bytes).await?;
             self.io.flush().await
-        })
-        .await;
+        });
+        // Whether it arrived is seen in what comes, or does not.
+        self.is_mute = wrote.await.is_err();
     }
 
     pub(in crate::doctor) async fn send(&mut self, text: &str) {
         let mut out = Vec::new();
         if self.connection.send(Kind::Text, text.as_bytes(), &mut out).is_ok() {
-            self.write(&out).await;
+            self.write(&out, Instant::now() + WRITE_TIME).await;
         }
     }
 
     pub(in crate::doctor) async fn ping(&mut self) {
         let mut out = Vec::new();
         if self.connection.ping(b"madang", &mut out).is_ok() {
-            self.write(&out).await;
+            self.write(&out, Instant::now() + WRITE_TIME).await;
         }
     }
 
