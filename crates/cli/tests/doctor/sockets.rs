@@ -276,7 +276,7 @@ fn sockets() {
 fn a_limit_is_found_to_the_byte() {
     for (most, end) in [(8_192, None), (65_536, Some(1009)), (33_333, Some(1009))] {
         let bed = limited(most, end).unwrap();
-        let told = super::bed::examine(&bed.arguments);
+        let told = examine(&bed.arguments);
         assert_eq!(told.json["evidence"]["size"]["passes"], most, "{}", told.json);
     }
 }
