@@ -144,29 +144,49 @@ fn after_help() -> String {
 pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
     let lang = doctor.lang.unwrap_or_else(Lang::of_locale);
     let mut code = 0;
+    let mut node = None;
     if doctor.server {
-        code = look_at_node(doctor, lang)?;
+        let checks = look_at_node(doctor)?;
+        let ok = checks.iter().all(|check| check.ok);
+        code = if ok { 0 } else { Class::Node.exit_code() };
+        if !doctor.json {
+            say(&told(&checks, lang))?;
+        }
+        node = Some(json!({ "healthy": ok, "checks": checks }));
     }
     if let Some(url) = &doctor.url {
         let ask = ask(doctor, url)?;
         let examined = runtime()?.block_on(doctor::examine(&ask));
         let report = Report::new(&ask, examined.map_err(Failure::Usage)?);
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let text = if doctor.json { report.json() } else { report.text(lang, colour) };
-        say(&text);
-        if let Some(file) = &doctor.report {
-            std::fs::write(file, report.json()).map_err(|error| {
-                Failure::Runtime(format!("--report {}: {error}", file.display()))
-            })?;
-        }
+        let json = report.json(node);
+        say(&if doctor.json { json.clone() } else { report.text(lang, colour) })?;
+        write_report(doctor, &json)?;
         code = if report.exit_code() == 0 { code } else { report.exit_code() };
+    } else if let Some(node) = node {
+        let json = serde_json::to_string_pretty(&node).unwrap_or_default();
+        if doctor.json {
+            say(&json)?;
+        }
+        write_report(doctor, &json)?;
     }
     Ok(ExitCode::from(code))
 }
 
-fn say(text: &str) {
-    // Who does not read it has closed it.
-    drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
+fn write_report(doctor: &Doctor, json: &str) -> Result<(), Failure> {
+    let Some(file) = &doctor.report else { return Ok(()) };
+    std::fs::write(file, json)
+        .map_err(|error| Failure::Runtime(format!("--report {}: {error}", file.display())))
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        // Who does not read it has closed it.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(format!("the standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
@@ -205,7 +225,7 @@ fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
     })
 }
 
-fn look_at_node(doctor: &Doctor, lang: Lang) -> Result<u8, Failure> {
+fn look_at_node(doctor: &Doctor) -> Result<Vec<node::Check>, Failure> {
     let flags = config::Flags::of_file(doctor.config.clone());
     let settings =
         config::load(&flags).map_err(|problems| Failure::Usage(problems.0.join("\n")))?;
@@ -213,24 +233,21 @@ fn look_at_node(doctor: &Doctor, lang: Lang) -> Result<u8, Failure> {
         listen: settings.list("server.listen").to_vec(),
         certificate: settings.text("tls.cert").map(PathBuf::from),
     };
-    let checks = runtime()?.block_on(node::examine(&node));
-    let ok = checks.iter().all(|check| check.ok);
-    if doctor.json {
-        let value = json!({ "healthy": ok, "checks": checks });
-        say(&serde_json::to_string_pretty(&value).unwrap_or_default());
-    } else {
-        let mut text = String::new();
-        for check in &checks {
-            let mark = if check.ok { "✓" } else { "✗" };
-            let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
-            let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
-            for line in &check.lines {
-                let _ = writeln!(text, "        {line}");
-            }
+    Ok(runtime()?.block_on(node::examine(&node)))
+}
+
+/// The checks of the node, for people.
+fn told(checks: &[node::Check], lang: Lang) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let mark = if check.ok { "✓" } else { "✗" };
+        let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
+        let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
+        for line in &check.lines {
+            let _ = writeln!(text, "        {line}");
         }
-        say(&text);
     }
-    Ok(if ok { 0 } else { Class::Node.exit_code() })
+    text
 }
 
 /// `500ms`, `90s`, `5m`, `1h`, or seconds.

@@ -105,8 +105,8 @@ impl Report {
         lines
     }
 
-    /// For programs; also what `--report` writes.
-    pub(crate) fn json(&self) -> String {
+    /// For programs; also what `--report` writes. `node` is what `--server` saw.
+    pub(crate) fn json(&self, node: Option<Value>) -> String {
         let findings: Vec<Value> =
             self.findings.iter().map(|finding| self.value(finding)).collect();
         let steps: Vec<Value> = steps::all(&self.evidence)
@@ -122,6 +122,9 @@ impl Report {
             "steps": steps,
             "evidence": evidence(&self.evidence),
         });
+        if let (Some(map), Some(node)) = (value.as_object_mut(), node) {
+            map.insert("server".into(), node);
+        }
         redact::value(&mut value, &self.secrets);
         safe(&serde_json::to_string_pretty(&value).unwrap_or_default())
     }

@@ -61,3 +61,11 @@ fn what_is_wrong_with_the_node_is_found() {
     }
     assert!(text(&json).contains("512 descriptors"), "{json}");
 }
+
+#[test]
+fn with_a_url_it_is_still_one_piece_of_json() {
+    let server = super::wire::echo();
+    let told = super::bed::examine(&[server.url("/ws"), "--server".into()]);
+    assert_eq!(told.json["healthy"], true);
+    assert!(told.json["server"]["checks"].is_array(), "{}", told.json);
+}

@@ -42,9 +42,18 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         },
     );
     wire.push(pings);
-    let below = (end.after.as_secs_f64() * 0.6).max(1.0);
-    let (limit, below) = (seconds(end.after), format!("{below:.0}"));
-    let seen = Seen::new(wire)?.cure(said!(
+    let again = hold.again.unwrap_or(end.after);
+    let (least, most) = (end.after.min(again), end.after.max(again));
+    let below = (least.as_secs_f64() * 0.6).max(1.0);
+    let (limit, below) = (seconds(least), format!("{below:.0}"));
+    let mut seen = Seen::new(wire)?;
+    if most > least * 3 / 2 {
+        seen = seen.means(said!(
+            "Connections on which nothing is said are ended, but not after a constant time: a server that cleans up now and then, or restarts, or a network that fails.",
+            "조용한 연결이 끊기지만 시간이 일정하지 않습니다. 가끔 정리하거나 다시 시작하는 서버이거나 네트워크 장애입니다."
+        ));
+    }
+    let seen = seen.cure(said!(
         "The limit is {limit} s; a ping every {below} s keeps the connection.",
         "한도는 {limit}초입니다. {below}초마다 ping을 보내면 유지됩니다."
     ));
