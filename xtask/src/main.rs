@@ -4,6 +4,7 @@ mod autobahn;
 mod bench;
 mod checks;
 mod deny;
+mod doctor;
 mod foreign;
 mod layering;
 mod openapi;

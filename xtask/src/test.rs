@@ -2,7 +2,7 @@
 
 use crate::project::Project;
 use crate::steps::{self, Step};
-use crate::{autobahn, checks, deny, foreign, layering, openapi, socketio};
+use crate::{autobahn, checks, deny, doctor, foreign, layering, openapi, socketio};
 
 /// Quick ones first. Each name may be given to `--only` and `--skip`.
 const STEPS: &[Step] = &[
@@ -41,6 +41,11 @@ const STEPS: &[Step] = &[
         name: "sse-judge",
         what: "the shared judge of Server-Sent Events",
         run: foreign::sse_judge,
+    },
+    Step {
+        name: "doctor",
+        what: "madang doctor at broken servers, nginx, HAProxy, Apache, npm, RabbitMQ",
+        run: doctor::bed,
     },
     Step {
         name: "socketio",

@@ -50,6 +50,17 @@ pub(crate) fn need(program: &str, packages: &[&str], log: &Log) -> Result<(), St
     )))
 }
 
+/// Sees to a program that Debian has in `packages` and that is not in everybody's path.
+pub(crate) fn need_file(path: &str, packages: &[&str], log: &Log) -> Result<(), Stop> {
+    if !Path::new(path).exists() {
+        install(packages, log)?;
+    }
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    Err(Stop::Missing(format!("{path} is not there, though {} is installed", packages.join(" "))))
+}
+
 /// Sees to fonts that can draw Korean, without which the screenshots show boxes.
 pub(crate) fn need_korean_font(log: &Log) -> Result<(), Stop> {
     let known = |lang: &str| output("fc-list", &[format!(":lang={lang}")], Path::new("."));

@@ -4,6 +4,7 @@ mod client;
 mod cmd;
 mod config;
 mod connect;
+mod doctor;
 mod log;
 mod version;
 
@@ -36,7 +37,9 @@ enum Command {
     Connect(Box<connect::Connect>),
     /// Say what is wrong with a configuration.
     CheckConfig(cmd::config::CheckConfig),
-    /// Say what a code such as M204 means, and what to do.
+    /// Say why a WebSocket, or another door, does not work, and what to do.
+    Doctor(Box<cmd::doctor::Doctor>),
+    /// Say what a code such as M204 or D22 means, and what to do.
     Explain(cmd::explain::Explain),
     /// Print completions for a shell.
     Completions(cmd::shell::Completions),
@@ -55,17 +58,22 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let ended = match arguments.command {
-        Command::Serve(serve) => cmd::serve::run(*serve),
-        Command::Publish(publish) => cmd::publish::run(*publish),
-        Command::Tail(tail) => cmd::tail::run(*tail),
+        Command::Serve(serve) => cmd::serve::run(*serve).map(|()| ExitCode::SUCCESS),
+        Command::Publish(publish) => cmd::publish::run(*publish).map(|()| ExitCode::SUCCESS),
+        Command::Tail(tail) => cmd::tail::run(*tail).map(|()| ExitCode::SUCCESS),
         Command::Connect(connect) => return connect::run(*connect),
-        Command::CheckConfig(arguments) => cmd::config::run(arguments),
-        Command::Explain(arguments) => cmd::explain::run(&arguments),
-        Command::Completions(shell) => cmd::shell::completions(&shell, Arguments::command()),
-        Command::Man(page) => cmd::shell::man(&page, Arguments::command()),
+        Command::CheckConfig(arguments) => cmd::config::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(doctor) => cmd::doctor::run(&doctor),
+        Command::Explain(arguments) => cmd::explain::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Completions(shell) => {
+            cmd::shell::completions(&shell, Arguments::command()).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man(page) => {
+            cmd::shell::man(&page, Arguments::command()).map(|()| ExitCode::SUCCESS)
+        }
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("madang: {failure}");
             failure.exit_code()

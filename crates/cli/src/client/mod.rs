@@ -4,7 +4,7 @@ mod connection;
 mod lines;
 mod refusal;
 mod text;
-mod tls;
+pub(crate) mod tls;
 mod url;
 
 use std::path::PathBuf;

@@ -56,7 +56,8 @@ pub(super) fn explained(error: &std::io::Error) -> String {
     format!("{error}{hint}")
 }
 
-fn roots_of(file: &Path) -> Result<RootCertStore, String> {
+/// The certificates of a PEM file.
+pub(crate) fn roots_of(file: &Path) -> Result<RootCertStore, String> {
     let bad = |why: String| format!("--ca {}: {why}", file.display());
     let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
     let mut roots = RootCertStore::empty();
@@ -70,7 +71,8 @@ fn roots_of(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn roots_of_system() -> Result<RootCertStore, String> {
+/// The certificates that the system trusts.
+pub(crate) fn roots_of_system() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(found.certs).0 == 0 {

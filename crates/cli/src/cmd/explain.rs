@@ -6,16 +6,21 @@ use clap::Args;
 use madang::codes::Code;
 
 use super::Failure;
+use crate::doctor::{diagnoses, lang::Lang, print::explained};
 
 /// Flags of `madang explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The code, such as M204; without one, all are listed.
+    /// The code, such as M204 of a refusal or D22 of `madang doctor`; without one, all are listed.
     code: Option<String>,
 
     /// Print the page of all codes, as Markdown.
     #[arg(long, conflicts_with = "code")]
     markdown: bool,
+
+    /// Language of diagnoses (D01 to D56) [default: from the locale].
+    #[arg(long, value_enum)]
+    lang: Option<Lang>,
 }
 
 /// Prints what was asked for.
@@ -28,8 +33,16 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
         for code in Code::all() {
             println!("{code}  {}", code.what());
         }
+        let lang = arguments.lang.unwrap_or_else(Lang::of_locale);
+        for diagnosis in diagnoses::sorted() {
+            println!("{}   {}", diagnosis.code, diagnosis.title.get(lang));
+        }
         return Ok(());
     };
+    if let Some(diagnosis) = diagnoses::by_code(name) {
+        print!("{}", explained(diagnosis, arguments.lang.unwrap_or_else(Lang::of_locale)));
+        return Ok(());
+    }
     let Some(code) = Code::find(name) else {
         return Err(Failure::Usage(format!(
             "there is no code `{name}`; `madang explain` lists all of them"
@@ -83,9 +96,10 @@ mod tests {
 
     #[test]
     fn a_code_is_explained_and_a_slip_is_answered() {
-        let ask = |code: &str| Explain { code: Some(code.into()), markdown: false };
+        let ask = |code: &str| Explain { code: Some(code.into()), markdown: false, lang: None };
         assert!(run(&ask("m204")).is_ok());
-        assert!(run(&ask("M999")).is_err());
+        assert!(run(&ask("d22")).is_ok());
+        assert!(run(&ask("M999")).is_err() && run(&ask("D99")).is_err());
         let text = text(Code::M501);
         assert!(text.contains("--max-connections") && text.contains("HTTP status 503"), "{text}");
     }

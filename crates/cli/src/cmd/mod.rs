@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 mod greeting;
 mod message;

@@ -36,6 +36,8 @@ pub(super) fn mount(mut server: Server, settings: &Settings) -> Result<Server, F
         },
         max_bytes: max_payload,
         max_namespaces: settings.size("socketio.max_namespaces"),
+        // Topics are counted by the hub; several namespaces may have rooms of one.
+        max_rooms: settings.size("websocket.max_subscriptions").saturating_mul(4),
         ..Socketio::default()
     };
     let files = match settings.text("socketio.client") {

@@ -151,7 +151,13 @@ impl Dialer {
             _ => (Exit::Unreachable, true),
         };
         let mut told = match error {
-            ConnectError::Refused(response) => refused::told(response, &self.secrets),
+            ConnectError::Refused(response) => {
+                let mut told = refused::told(response, &self.secrets);
+                if let Some(diagnosis) = crate::doctor::at_first_sight(&self.url, response) {
+                    told = format!("{told}\n{diagnosis}\n");
+                }
+                told
+            }
             ConnectError::Url(_) => format!(
                 "{:?} is not the URL of a WebSocket, such as ws://127.0.0.1:8000/ws",
                 self.shown_url()

@@ -17,7 +17,7 @@ mod pretty;
 mod properties;
 mod refused;
 mod save;
-mod secrets;
+pub(crate) mod secrets;
 mod session;
 mod show;
 mod talk;

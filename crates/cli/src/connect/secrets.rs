@@ -61,7 +61,7 @@ impl Secrets {
         for secret in &self.0 {
             text = text.replace(secret, HIDDEN);
         }
-        without_tokens(&text)
+        without_tokens(&text, HIDDEN)
     }
 
     /// A header's value.
@@ -125,7 +125,7 @@ fn is_secret(name: &str) -> bool {
 }
 
 /// RFC 7519: three parts of Base64 with dots between them, the first of which begins with `{"`.
-fn without_tokens(text: &str) -> String {
+pub(crate) fn without_tokens(text: &str, instead: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("eyJ") {
@@ -134,7 +134,7 @@ fn without_tokens(text: &str) -> String {
         let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
         let (word, behind) = from.split_at(end);
         out.push_str(before);
-        out.push_str(if word.matches('.').count() >= 2 { HIDDEN } else { word });
+        out.push_str(if word.matches('.').count() >= 2 { instead } else { word });
         rest = behind;
     }
     out.push_str(rest);

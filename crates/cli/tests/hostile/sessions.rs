@@ -184,3 +184,80 @@ fn a_million_joins_of_one_client_cost_nobody_anything() {
     yard.empties();
     yard.held("a million joins over one connection", 24);
 }
+
+/// A topic is a room of as many namespaces as its name has segments.
+#[test]
+fn one_topic_in_many_namespaces_stalls_nobody() {
+    const ROOMS: usize = 110;
+    // Each has its lobby besides; the last of them is the one for which there is not enough room.
+    const NAMESPACES: usize = 4_000_usize.div_ceil(ROOMS + 1);
+    let yard = Yard::start(&["--max-join-rate", "0"]);
+    let mut peer = connected(yard.address);
+    let mut reader = Peer(peer.0.try_clone().unwrap());
+    let namespaces: Vec<(String, String)> = (0..NAMESPACES)
+        .map(|deep| match deep {
+            0 => (String::new(), "n/".repeat(NAMESPACES)),
+            deep => (format!("{},", "/n".repeat(deep)), "n/".repeat(NAMESPACES - deep)),
+        })
+        .collect();
+    let wanted = namespaces.len() * ROOMS;
+    let joined = thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let (mut answers, mut joined) = (0, 0);
+            while answers < wanted {
+                let (_, answer) = reader.frame().unwrap();
+                answers += usize::from(answer.starts_with(b"43"));
+                joined += usize::from(answer.ends_with(b"[\"ok\"]"));
+            }
+            joined
+        });
+        for (namespace, path) in &namespaces {
+            if !namespace.is_empty() {
+                assert!(peer.send(&frame(0x81, format!("40{namespace}").as_bytes())));
+            }
+            for room in 0..ROOMS {
+                let join = format!("42{namespace}{room}[\"join\",\"{path}{room}\"]");
+                assert!(peer.send(&frame(0x81, join.as_bytes())));
+            }
+        }
+        reader.join().unwrap()
+    });
+    assert_eq!(joined, 4_000 - NAMESPACES);
+    let publish = format!("42[\"publish\",\"{}0\",\"x\"]", namespaces[0].1);
+    assert!(peer.send(&frame(0x81, publish.as_bytes())));
+    for _ in 0..NAMESPACES {
+        assert!(peer.frame().is_some_and(|(_, event)| event.ends_with(b"[\"x\"]")));
+    }
+    drop(peer);
+    yard.empties();
+    yard.held("one topic in many namespaces", 32);
+}
+
+#[test]
+fn a_second_namespace_that_comes_and_goes_leaves_nothing_behind() {
+    let yard = Yard::start(&[]);
+    let mut peer = connected(yard.address);
+    assert!(peer.send(&frame(0x81, b"40/a,")));
+    assert!(peer.frame().is_some_and(|(_, sid)| sid.starts_with(b"40/a,")));
+    let long = "x".repeat(250);
+    assert!(peer.send(&frame(0x81, format!("420[\"join\",\"a/{long}\"]").as_bytes())));
+    assert_eq!(peer.frame(), Some((0x81, b"430[\"ok\"]".to_vec())));
+    let turn = ["join", "leave"]
+        .map(|what| frame(0x81, format!("42/a,0[\"{what}\",\"{long}\"]").as_bytes()))
+        .concat();
+    let turns = turn.repeat(1_000);
+    let mut reader = Peer(peer.0.try_clone().unwrap());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..400_000 {
+                assert!(reader.frame().is_some_and(|(_, answer)| answer.starts_with(b"43/a,0")));
+            }
+        });
+        for _ in 0..200 {
+            assert!(peer.send(&turns));
+        }
+    });
+    drop(peer);
+    yard.empties();
+    yard.held("a namespace that comes and goes", 24);
+}

@@ -149,9 +149,14 @@ fn a_body_is_what_its_content_type_says() {
         assert_eq!(message["data"].to_string(), *data, "{kind}");
         assert_eq!(message.get("encoding").is_some(), *kind == "application/octet-stream");
     }
+    let nested = |depth: usize| format!("{}\"]\\\"[\"{}", "[".repeat(depth), "]".repeat(depth));
+    let (deep, too_deep) = (nested(127), nested(128));
+    assert_eq!(http.post("/topics/d", "\r\nContent-Type: application/json", &deep).status(), 200);
     for (kind, body) in [
         ("application/json", "{"),
+        ("application/json", &too_deep),
         ("application/x-ndjson", "1\n{\n2"),
+        ("application/x-ndjson", &too_deep),
         ("application/json", "\"\u{1}\""),
     ] {
         let answer = http.post("/topics/t", &format!("\r\nContent-Type: {kind}"), body);

@@ -192,6 +192,11 @@ impl Engine<'_> {
     pub fn close(&mut self) {
         self.core.end(Reason::ForcedClose, self.now, self.out);
     }
+
+    /// Ends the session of a client for whom more would wait than may.
+    pub fn give_up(&mut self) {
+        self.core.give_up(self.now, self.out);
+    }
 }
 
 /// What the client is told first.
@@ -248,6 +253,12 @@ impl Core {
                 out.close(1000, "");
             }
         } else if polling.is_over(&self.settings) {
+            self.give_up(now, out);
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, out: &mut Out) {
+        if self.ended.is_none() {
             // First, so that this is why.
             out.close(1008, "M503 slow consumer");
             self.end(Reason::TransportError, now, out);

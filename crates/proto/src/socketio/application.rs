@@ -124,6 +124,8 @@ pub struct Settings {
     pub max_bytes: usize,
     /// Namespaces that one connection may be in (default 64).
     pub max_namespaces: usize,
+    /// Rooms that the sockets of one connection may be in together (default 4,096).
+    pub max_rooms: usize,
     /// Questions that may wait for a socket's answers (default 256).
     pub max_questions: usize,
 }
@@ -135,6 +137,7 @@ impl Default for Settings {
             limits: Limits::default(),
             max_bytes: 1024 * 1024,
             max_namespaces: 64,
+            max_rooms: 4096,
             max_questions: 256,
         }
     }

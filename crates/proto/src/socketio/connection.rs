@@ -37,6 +37,9 @@ pub(super) struct Connection<A: Application> {
     connect_by: Option<Instant>,
 }
 
+/// How many of the largest packets one publication may make for the sockets of a connection.
+const MOST_MADE: usize = 4;
+
 /// Makes ids of sockets. They are no secret, but unlike any that there were.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
@@ -143,7 +146,6 @@ impl<A: Application> Connection<A> {
                 Err(Malformed)
             };
         }
-        self.connect_by = None;
         let of_query;
         let auth = match (connect.payload, connect.query) {
             (Some(payload), _) => payload,
@@ -192,6 +194,7 @@ impl<A: Application> Connection<A> {
             return;
         }
         state.is_in = true;
+        self.connect_by = None;
         let payload = format!("{{\"sid\":\"{}\"}}", state.id);
         // Clients of revision 3 know their ids from the session.
         let payload = (engine.revision() == Revision::V4).then_some(&*payload);
@@ -217,10 +220,7 @@ impl<A: Application> Connection<A> {
         self.shared.wishes.retain(|wish| wish.socket != state.id);
         let mut socket = Socket { state: &mut state, shared: &mut self.shared, engine };
         self.app.left(&mut data, &mut socket, reason);
-        let rooms: Vec<Box<str>> = socket.rooms().map(Into::into).collect();
-        for room in rooms {
-            socket.leave(&room);
-        }
+        socket.leave_all();
     }
 
     fn done(&mut self, token: Token, result: Result<Outcome, Refusal>, engine: &mut Engine<'_>) {
@@ -238,7 +238,8 @@ impl<A: Application> Connection<A> {
         if is_joining {
             state.joining = state.joining.saturating_sub(1);
         }
-        if let (Err(refusal), Some(room)) = (&result, &room) {
+        if let (Err(refusal), Some((room, is_new))) = (&result, &room) {
+            let room = Some(&**room).filter(|_| *is_new);
             return self.not_joined(at, room, &refusal.reason, then, engine);
         }
         if let Then::Ack(Some(id)) = then {
@@ -258,18 +259,21 @@ impl<A: Application> Connection<A> {
         }
     }
 
-    /// A room could not be joined: if the client is not in yet, it does not come in.
+    /// A room could not be joined: if the client is not in yet, it does not come in. A room that it
+    /// was in already (`None`) it stays in.
     fn not_joined(
         &mut self,
         at: usize,
-        room: &str,
+        room: Option<&str>,
         why: &str,
         then: Then,
         engine: &mut Engine<'_>,
     ) {
         let (state, _) = &mut self.sockets[at];
         let mut socket = Socket { state, shared: &mut self.shared, engine };
-        socket.leave(room);
+        if let Some(room) = room {
+            socket.leave(room);
+        }
         if socket.state.is_in {
             if let Then::Ack(id) = then {
                 socket.ack_error(id, why);
@@ -281,17 +285,23 @@ impl<A: Application> Connection<A> {
         refuse(&namespace, &Refused { message: why.to_owned().into(), data: None }, engine);
     }
 
-    /// A publication that no form is shared for: each socket that is in the room gets its own.
+    /// A publication that no form is shared for: each socket that is in the room gets its own. What
+    /// that makes of one publication is bounded, as it is made before anything of it can leave.
     fn deliver(&mut self, publication: &Publication, engine: &mut Engine<'_>) {
+        let most = self.shared.settings.max_bytes.saturating_mul(MOST_MADE);
+        let mut made = 0_usize;
         for (state, _) in &mut self.sockets {
-            let is_bridged = self.shared.is_bridged;
-            let is_of = |room: &str| {
-                render::topic(&state.namespace, room, is_bridged).as_ref() == Ok(&publication.topic)
-            };
-            if state.is_in && state.rooms.iter().any(|room| is_of(room)) {
+            let room = render::room(&state.namespace, &publication.topic, self.shared.is_bridged);
+            let Some(room) = room else { continue };
+            if state.rooms.iter().any(|held| **held == *room) {
                 let mut text = String::new();
                 let attachments = render::write(publication, &state.namespace, &mut text);
-                render::send(&text, &attachments, engine);
+                made += text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
+                if made + state.early_bytes() > most {
+                    return engine.give_up();
+                }
+                // One of its rooms may have history before another is joined.
+                state.send(text, &attachments, engine);
             }
         }
     }
@@ -328,12 +338,11 @@ impl<A: Application> Upper for Connection<A> {
         let version = Version::from(engine.revision());
         let settings = &self.shared.settings;
         self.assembler = Assembler::new(version, settings.limits, settings.max_bytes);
+        self.connect_by = Some(engine.now() + settings.connect_timeout);
         if engine.revision() == Revision::V3 {
             // Clients of version 2 do not ask for the main namespace.
             let connect = Connect { namespace: MAIN, query: None, payload: None };
             let _ = self.connect(&connect, engine);
-        } else {
-            self.connect_by = Some(engine.now() + settings.connect_timeout);
         }
     }
 

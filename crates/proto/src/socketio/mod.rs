@@ -76,7 +76,7 @@ pub use attach::{
 };
 pub use json::{JsonError, MAX_DEPTH};
 pub use reception::{ClientFile, Reception};
-pub use socket::{Socket, Target, Then};
+pub use socket::{JoinError, Socket, Target, Then};
 pub use yard::{Visitor, Yard};
 
 pub use packet::{Ack, Connect, Event, Limits, MAIN, Packet, PacketError, Version, query_as_json};

@@ -51,6 +51,23 @@ pub(super) fn topic(namespace: &str, room: &str, is_bridged: bool) -> Result<Top
     }
 }
 
+/// The room of a namespace that is this topic; the reverse of [`topic`].
+pub(super) fn room<'t>(namespace: &str, topic: &'t Topic, is_bridged: bool) -> Option<&'t str> {
+    let mut rest = topic.as_str();
+    if !is_bridged {
+        rest = rest.strip_prefix(Topic::RESERVED)?.strip_prefix(PRIVATE)?;
+        let (segments, behind) = rest.split_once('/')?;
+        if segments.parse() != Ok(self::segments(namespace)) {
+            return None;
+        }
+        rest = behind;
+    }
+    match namespace.strip_prefix('/').unwrap_or(namespace) {
+        "" => Some(rest),
+        path => rest.strip_prefix(path)?.strip_prefix('/'),
+    }
+}
+
 /// The namespace that a topic's name begins with.
 fn namespace(form: Form, topic: &Topic) -> String {
     let name = topic.as_str();
@@ -60,11 +77,8 @@ fn namespace(form: Form, topic: &Topic) -> String {
     if segments == 0 {
         return MAIN.to_owned();
     }
-    let mut end = 0;
-    for _ in 0..segments {
-        let rest = name.get(end + usize::from(end > 0)..).unwrap_or_default();
-        end += usize::from(end > 0) + rest.find('/').unwrap_or(rest.len());
-    }
+    // A segment may be empty: it is the slash behind the last of them that counts.
+    let end = name.match_indices('/').nth(segments - 1).map_or(name.len(), |(at, _)| at);
     format!("/{}", name.get(..end).unwrap_or_default())
 }
 
@@ -163,11 +177,21 @@ mod tests {
         assert_eq!(name("/a", "r", false), "madang.io/1/a/r");
         assert!(topic("/", "madang.x", true).is_err() && topic("/", "", true).is_err());
         for bridged in [true, false] {
-            for (at, room) in [("/", "a/b"), ("/a", "b"), ("/a", ""), ("/a/b", "c/d"), ("/é", "ü")]
-            {
-                let Ok(topic) = topic(at, room, bridged) else { continue };
+            for (at, name) in [
+                ("/", "a/b"),
+                ("/a", "b"),
+                ("/a", ""),
+                ("/a/b", "c/d"),
+                ("/é", "ü"),
+                ("//", "a"),
+                ("//a", "b"),
+                ("/a//", "/b"),
+                ("///", "/"),
+            ] {
+                let Ok(topic) = topic(at, name, bridged) else { continue };
                 let form = form(Revision::V4, at).unwrap();
                 assert_eq!(namespace(form, &topic), at, "{topic}");
+                assert_eq!(room(at, &topic, bridged), Some(name), "{topic}");
             }
         }
     }

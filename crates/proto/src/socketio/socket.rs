@@ -1,6 +1,7 @@
 //! A socket in the hands of its application.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,9 +60,29 @@ pub enum Then {
 pub(super) struct Wish {
     pub(super) token: Token,
     pub(super) socket: Box<str>,
-    /// The room that is joined.
-    pub(super) room: Option<Box<str>>,
+    /// The room that is joined, and whether the socket was not in it before.
+    pub(super) room: Option<(Box<str>, bool)>,
     pub(super) then: Then,
+}
+
+/// Why a room cannot be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// Its name can be none.
+    #[error(transparent)]
+    Name(#[from] TopicError),
+    /// The sockets of the connection are in as many rooms as they may be.
+    #[error("a connection can be in {0} rooms at most, all its namespaces together")]
+    TooMany(usize),
+}
+
+/// A topic that sockets of a connection are in.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    sockets: u32,
+    /// There has been more than one, each in its own namespace: each is told of its own.
+    is_each: bool,
 }
 
 /// What the sockets of a connection share.
@@ -72,10 +93,10 @@ pub(super) struct Shared {
     pub(super) is_bridged: bool,
     pub(super) wishes: Vec<Wish>,
     next_token: u32,
-    /// Topics that several sockets of the connection are in, each in its own namespace.
-    pub(super) twice: Vec<Topic>,
     /// Rooms of all its sockets, as topics; `None` while there has only been one.
-    topics: Option<Vec<Topic>>,
+    topics: Option<HashMap<Topic, Held>>,
+    /// How many rooms that are.
+    rooms: usize,
     /// The connection is to be closed.
     pub(super) is_closing: bool,
 }
@@ -92,7 +113,7 @@ impl Shared {
             is_bridged,
             wishes: Vec::new(),
             next_token: 0,
-            twice: Vec::new(),
+            rooms: 0,
             topics: None,
             is_closing: false,
         }
@@ -104,14 +125,37 @@ impl Shared {
             let rooms = first.rooms.iter();
             let topics = rooms
                 .filter_map(|room| render::topic(&first.namespace, room, self.is_bridged).ok());
-            self.topics = Some(topics.collect());
+            let held = Held { sockets: 1, is_each: false };
+            self.topics = Some(topics.map(|topic| (topic, held)).collect());
         }
     }
 
-    fn wish(&mut self, socket: &State, room: Option<&str>, then: Then) -> Token {
+    /// A socket joins a topic, anew if it is in it; true when the session has to tell each socket of
+    /// it by itself.
+    fn enter(&mut self, topic: &Topic, is_new: bool) -> bool {
+        let Some(topics) = &mut self.topics else { return false };
+        let held = topics.entry(topic.clone()).or_default();
+        held.sockets += u32::from(is_new);
+        held.is_each |= held.sockets > 1;
+        held.is_each
+    }
+
+    /// A socket leaves a topic; true when none of the connection is in it any more.
+    fn exit(&mut self, topic: &Topic) -> bool {
+        let Some(topics) = &mut self.topics else { return true };
+        let Some(held) = topics.get_mut(topic) else { return true };
+        held.sockets = held.sockets.saturating_sub(1);
+        let is_left = held.sockets == 0;
+        if is_left {
+            topics.remove(topic);
+        }
+        is_left
+    }
+
+    fn wish(&mut self, socket: &State, room: Option<(&str, bool)>, then: Then) -> Token {
         self.next_token = self.next_token.wrapping_add(1);
         let token = Token(self.next_token);
-        let room = room.map(Into::into);
+        let room = room.map(|(room, is_new)| (room.into(), is_new));
         self.wishes.push(Wish { token, socket: socket.id.clone(), room, then });
         token
     }
@@ -132,8 +176,21 @@ impl State {
         }
     }
 
+    /// Bytes that wait for the answer to its CONNECT.
+    pub(super) fn early_bytes(&self) -> usize {
+        let sizes = self.early.iter().map(|(text, attachments)| {
+            text.len() + attachments.iter().map(bytes::Bytes::len).sum::<usize>()
+        });
+        sizes.sum()
+    }
+
     /// Sends a packet to the client, behind the answer to its CONNECT.
-    fn send(&mut self, text: String, attachments: &[bytes::Bytes], engine: &mut Engine<'_>) {
+    pub(super) fn send(
+        &mut self,
+        text: String,
+        attachments: &[bytes::Bytes],
+        engine: &mut Engine<'_>,
+    ) {
         if self.is_in {
             render::send(&text, attachments, engine);
         } else {
@@ -248,34 +305,32 @@ impl Socket<'_, '_> {
     /// Joins a room. Of a topic, what came after `from` is brought first, and `present` is shown.
     ///
     /// # Errors
-    /// The room's name cannot be one.
+    /// The room's name cannot be one, or there are too many.
     pub fn join(
         &mut self,
         room: &str,
         from: Cursor,
         present: Option<Present>,
         then: Then,
-    ) -> Result<(), TopicError> {
+    ) -> Result<(), JoinError> {
         let topic = self.topic(room)?;
-        let was_in = self.state.rooms.iter().any(|held| &**held == room);
-        let form = render::form(self.engine.revision(), &self.state.namespace);
-        let is_in = |topics: &Vec<Topic>| topics.contains(&topic);
-        let is_shared = self.shared.topics.as_ref().is_some_and(is_in) && !was_in;
-        if is_shared {
-            // Another socket of the connection is in the same topic: each is told of its own.
-            self.shared.twice.push(topic.clone());
+        let is_new = !self.state.rooms.iter().any(|held| &**held == room);
+        // Several namespaces have rooms of one topic, which the hub counts once.
+        let most = self.shared.settings.max_rooms;
+        if is_new && self.shared.rooms >= most {
+            return Err(JoinError::TooMany(most));
         }
-        let form = form.filter(|_| !self.shared.twice.contains(&topic)).unwrap_or(Form::EACH);
-        if !was_in {
+        let form = render::form(self.engine.revision(), &self.state.namespace);
+        let is_each = self.shared.enter(&topic, is_new);
+        let form = form.filter(|_| !is_each).unwrap_or(Form::EACH);
+        if is_new {
+            self.shared.rooms += 1;
             self.state.rooms.push(room.into());
-            if let Some(topics) = &mut self.shared.topics {
-                topics.push(topic.clone());
-            }
         }
         if !self.state.is_in {
             self.state.joining += 1;
         }
-        let token = self.shared.wish(self.state, Some(room), then);
+        let token = self.shared.wish(self.state, Some((room, is_new)), then);
         let wish = Subscribe { token, topic, from, form, watch: false, present };
         self.engine.out().subscribe(wish);
         Ok(())
@@ -284,18 +339,22 @@ impl Socket<'_, '_> {
     /// Leaves a room.
     pub fn leave(&mut self, room: &str) {
         let Some(at) = self.state.rooms.iter().position(|held| &**held == room) else { return };
-        self.state.rooms.swap_remove(at);
-        let Ok(topic) = self.topic(room) else { return };
-        let mut is_left = true;
-        if let Some(topics) = &mut self.shared.topics {
-            if let Some(at) = topics.iter().position(|held| *held == topic) {
-                topics.swap_remove(at);
-            }
-            // Another socket of the connection may be there still.
-            is_left = !topics.contains(&topic);
+        let room = self.state.rooms.swap_remove(at);
+        self.left(&room);
+    }
+
+    /// Leaves all rooms.
+    pub(super) fn leave_all(&mut self) {
+        for room in std::mem::take(&mut self.state.rooms) {
+            self.left(&room);
         }
-        if is_left {
-            self.shared.twice.retain(|held| *held != topic);
+    }
+
+    fn left(&mut self, room: &str) {
+        self.shared.rooms = self.shared.rooms.saturating_sub(1);
+        let Ok(topic) = self.topic(room) else { return };
+        // Another socket of the connection may be there still.
+        if self.shared.exit(&topic) {
             self.engine.out().intents.push(Intent::Unsubscribe(topic));
         }
     }

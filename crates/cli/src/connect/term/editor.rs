@@ -106,10 +106,15 @@ impl Editor {
     pub(crate) fn view(&mut self, columns: usize) -> View {
         let columns = columns.max(2);
         self.scroll = self.scroll.min(self.cursor);
-        // A wide character must fit before the cursor, too.
-        while self.width(self.scroll, self.cursor) >= columns {
-            self.scroll += 1;
-        }
+        // Back from the cursor, which much may stand before. A wide character must fit, too.
+        let before = self.text.get(self.scroll..self.cursor).unwrap_or_default();
+        let mut room = columns - 1;
+        let fits = before.iter().rev().take_while(|&&c| {
+            let left = room.checked_sub(drawn(c).width().unwrap_or(0));
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
+        self.scroll = self.cursor - fits.count();
         let mut text = String::new();
         let mut used = 0;
         for &c in self.text.get(self.scroll..).unwrap_or_default() {
@@ -299,5 +304,7 @@ mod tests {
         assert_eq!(editor.view(0).cursor, 0);
         editor.press(Key::Paste("x".repeat(2 << 20)));
         assert_eq!(editor.text.len(), MAX_LINE);
+        // Of a million characters only the last ones are measured: all for each would take hours.
+        assert_eq!(editor.view(80), View { text: "x".repeat(79) + "0", cursor: 79 });
     }
 }

@@ -36,6 +36,7 @@ fn status_headers_and_body_are_shown_and_secrets_are_not() {
               content-length: 53\n\n  \
               no: [hidden] and [hidden]\n  \
               \\u001b[2J [hidden]\n\n\
+              D27: the server refuses this client (`madang explain D27` says more)\n\n\
               For a diagnosis (with what is [hidden]):\n  \
               madang doctor 'ws://127.0.0.1:PORT/chat?token=[hidden]'\n";
     assert_eq!(errors, is);

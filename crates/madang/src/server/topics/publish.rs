@@ -225,7 +225,8 @@ impl Kind {
             Self::Text | Self::Unsaid => Content::Text(bytes.clone()),
             Self::Binary => Content::Binary(bytes.clone()),
             Self::Json => {
-                check_json(bytes).map_err(|error| bad(&format!("the body is no JSON: {error}")))?;
+                check_json(bytes)
+                    .map_err(|error| bad(&format!("the body is not taken as JSON: {error}")))?;
                 Content::Json(bytes.clone())
             }
             Self::Lines => return lines(bytes, bad),
@@ -235,7 +236,34 @@ impl Kind {
 
 fn check_json(bytes: &[u8]) -> Result<(), String> {
     simdutf8::basic::from_utf8(bytes).map_err(|error| error.to_string())?;
-    serde_json::from_slice::<IgnoredAny>(bytes).map(drop).map_err(|error| error.to_string())
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| error.to_string())?;
+    if is_deep(bytes) {
+        return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
+    }
+    Ok(())
+}
+
+/// Arrays and objects in one another. Parsers that call themselves give up at some depth, and those
+/// of clients would do so at every door: `serde_json` has this limit, Python's about 1,000.
+const MAX_DEPTH: usize = 127;
+
+/// Whether JSON, which has been checked, is nested deeper than [`MAX_DEPTH`].
+fn is_deep(json: &[u8]) -> bool {
+    let (mut depth, mut is_string, mut is_escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b'[' | b'{' if !is_string => depth += 1,
+            b']' | b'}' if !is_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 fn lines(bytes: &Bytes, bad: impl Fn(&str) -> Refused) -> Result<Vec<Content>, Refused> {

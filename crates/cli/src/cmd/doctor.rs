@@ -1,0 +1,283 @@
+//! `madang doctor`: why a WebSocket does not work, and what to do.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal as _, Write as _},
+    net::IpAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::Args;
+use http::{HeaderName, HeaderValue};
+use serde_json::json;
+
+use super::{Failure, runtime};
+use crate::{
+    client::read_header,
+    config,
+    doctor::{
+        self,
+        ask::{Ask, Door},
+        diagnoses::{self, Class},
+        lang::Lang,
+        node,
+        print::Report,
+        target::Target,
+    },
+};
+
+/// Flags of `madang doctor`.
+#[derive(Debug, Args)]
+#[command(after_long_help = after_help())]
+pub(crate) struct Doctor {
+    /// What does not work, such as <wss://example.com/ws>.
+    #[arg(required_unless_present = "server")]
+    url: Option<String>,
+
+    /// The server behind the proxy: the same requests there show whether the proxy is to blame.
+    #[arg(long, value_name = "URL")]
+    direct: Option<String>,
+
+    /// The protocol that is spoken.
+    #[arg(long = "as", value_name = "PROTOCOL", value_enum, default_value = "raw")]
+    door: Door,
+
+    /// The page's origin, as a browser sends it, such as `https://app.example`.
+    #[arg(long)]
+    origin: Option<String>,
+
+    /// Header to send, such as 'Cookie: session=KEY'; may be given several times.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = read_header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+
+    /// Token to send as 'Authorization: Bearer TOKEN', and in the login of Socket.IO and STOMP.
+    #[arg(long)]
+    token: Option<String>,
+
+    /// Subprotocol to ask for; may be given several times.
+    #[arg(long = "subprotocol", value_name = "NAME")]
+    subprotocols: Vec<String>,
+
+    /// Hold connections open for so long (such as 90s, 5m), to find what cuts them.
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    hold: Option<Duration>,
+
+    /// Find the largest message that passes, up to BYTES; sends messages, which others may see.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4194304")]
+    max_size: Option<usize>,
+
+    /// Look at this machine and the server on it: limits, ports, listener, certificate, clock.
+    #[arg(long)]
+    server: bool,
+
+    /// The configuration of the server, for --server.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    config: Option<PathBuf>,
+
+    /// Print everything that was seen as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Also write that JSON to a file, without secrets, for a bug report.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+
+    /// Language of what is printed [default: from the locale].
+    #[arg(long, value_enum)]
+    lang: Option<Lang>,
+
+    /// How long to wait for each answer.
+    #[arg(long, value_name = "TIME", value_parser = read_time, default_value = "5s")]
+    timeout: Duration,
+
+    /// Trust the certificates in this PEM file and no others.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    ca: Option<PathBuf>,
+
+    /// Go on with any certificate.
+    #[arg(long)]
+    insecure: bool,
+
+    /// Client certificate (PEM), where the server asks for one.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// Its key (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Connect to this address instead of looking the name up; may be given several times.
+    #[arg(long, value_name = "ADDR")]
+    resolve: Vec<IpAddr>,
+}
+
+fn after_help() -> String {
+    let mut help = String::from(
+        "Exit codes: 0 healthy, 2 the command makes no sense, 1 it could not be done; otherwise the \
+         part that is ill:\n",
+    );
+    for (class, what) in [
+        (Class::Network, "name, address, TCP, nothing answers"),
+        (Class::Tls, "TLS and certificates"),
+        (Class::Handshake, "the answer to the upgrade"),
+        (Class::Socket, "the open WebSocket"),
+        (Class::Http, "polling, streams, CORS"),
+        (Class::Node, "limits of this machine (--server)"),
+    ] {
+        let _ = writeln!(help, "  {}  {what}", class.exit_code());
+    }
+    help.push_str(
+        "\n`madang explain D22` says what a diagnosis means. These cannot be seen from outside:\n",
+    );
+    for diagnosis in diagnoses::sorted() {
+        if let Some(why) = diagnosis.unseen {
+            let _ = writeln!(help, "  {}  {} ({})", diagnosis.code, diagnosis.title.en, why.en);
+        }
+    }
+    help.push_str("These are seen only with a flag: D09, D50 --origin; D41, D42, D43, D54 --hold; D44 --max-size; D47 --as sse; D49, D55 --as socketio; D51, D52 --as stomp, wamp, socketio.\n");
+    help
+}
+
+/// Looks, and tells. The exit code is the class of what is wrong.
+pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
+    let lang = doctor.lang.unwrap_or_else(Lang::of_locale);
+    let mut code = 0;
+    let mut node = None;
+    if doctor.server {
+        let checks = look_at_node(doctor)?;
+        let ok = checks.iter().all(|check| check.ok);
+        code = if ok { 0 } else { Class::Node.exit_code() };
+        if !doctor.json {
+            say(&told(&checks, lang))?;
+        }
+        node = Some(json!({ "healthy": ok, "checks": checks }));
+    }
+    if let Some(url) = &doctor.url {
+        let ask = ask(doctor, url)?;
+        let examined = runtime()?.block_on(doctor::examine(&ask));
+        let report = Report::new(&ask, examined.map_err(Failure::Usage)?);
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let json = report.json(node);
+        say(&if doctor.json { json.clone() } else { report.text(lang, colour) })?;
+        write_report(doctor, &json)?;
+        code = if report.exit_code() == 0 { code } else { report.exit_code() };
+    } else if let Some(node) = node {
+        let json = serde_json::to_string_pretty(&node).unwrap_or_default();
+        if doctor.json {
+            say(&json)?;
+        }
+        write_report(doctor, &json)?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn write_report(doctor: &Doctor, json: &str) -> Result<(), Failure> {
+    let Some(file) = &doctor.report else { return Ok(()) };
+    std::fs::write(file, json)
+        .map_err(|error| Failure::Runtime(format!("--report {}: {error}", file.display())))
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        // Who does not read it has closed it.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(format!("the standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
+    let read = |flag: &str, url: &str| {
+        Target::read(url).map_err(|why| Failure::Usage(format!("{flag}: {why}")))
+    };
+    let target = read("the URL", url)?;
+    let direct = doctor.direct.as_deref().map(|url| read("--direct", url)).transpose()?;
+    let mut headers: Vec<_> = doctor
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    if let Some(token) = &doctor.token
+        && !headers.iter().any(|(name, _)| name == "authorization")
+    {
+        headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+    }
+    Ok(Ask {
+        target,
+        direct,
+        door: doctor.door,
+        origin: doctor.origin.clone(),
+        headers,
+        token: doctor.token.clone(),
+        subprotocols: doctor.subprotocols.clone(),
+        hold: doctor.hold,
+        max_size: doctor.max_size.map(|most| most.clamp(2, 64 << 20)),
+        timeout: doctor.timeout,
+        ca: doctor.ca.clone(),
+        insecure: doctor.insecure,
+        identity: doctor.cert.clone().zip(doctor.key.clone()),
+        resolve: doctor.resolve.clone(),
+    })
+}
+
+fn look_at_node(doctor: &Doctor) -> Result<Vec<node::Check>, Failure> {
+    let flags = config::Flags::of_file(doctor.config.clone());
+    let settings =
+        config::load(&flags).map_err(|problems| Failure::Usage(problems.0.join("\n")))?;
+    let node = node::Node {
+        listen: settings.list("server.listen").to_vec(),
+        certificate: settings.text("tls.cert").map(PathBuf::from),
+    };
+    Ok(runtime()?.block_on(node::examine(&node)))
+}
+
+/// The checks of the node, for people.
+fn told(checks: &[node::Check], lang: Lang) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let mark = if check.ok { "✓" } else { "✗" };
+        let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
+        let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
+        for line in &check.lines {
+            let _ = writeln!(text, "        {line}");
+        }
+    }
+    text
+}
+
+/// `500ms`, `90s`, `5m`, `1h`, or seconds.
+fn read_time(text: &str) -> Result<Duration, String> {
+    let bad = || format!("`{text}` is no time such as 500ms, 90s or 5m");
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    let millis = match unit {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(bad()),
+    };
+    let time = number.checked_mul(millis).filter(|time| (1..=86_400_000).contains(time));
+    time.map(Duration::from_millis).ok_or_else(|| "between 1ms and 24h, please".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        for (text, millis) in [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("3", 3_000)] {
+            assert_eq!(read_time(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for bad in ["", "m", "5x", "0", "-1s", "99999999999999999999h", "25h"] {
+            assert!(read_time(bad).is_err(), "{bad}");
+        }
+    }
+}

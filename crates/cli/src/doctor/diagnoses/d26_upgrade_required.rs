@@ -1,0 +1,53 @@
+//! 426.
+
+use super::prelude::*;
+
+pub(super) const D26: Diagnosis = Diagnosis {
+    code: "D26",
+    class: Class::Handshake,
+    title: Text::new(
+        "the server wants an upgrade, and did not see this one",
+        "서버가 업그레이드를 요구하는데 이번 요청에서는 보지 못했습니다",
+    ),
+    means: Text::new(
+        "426 Upgrade Required: what reached the server was an ordinary GET (a proxy lost the upgrade, or an HTTP/2 front cannot carry it to HTTP/1.1), or it speaks another version of WebSocket.",
+        "426 Upgrade Required. 서버에 도착한 것은 평범한 GET이거나(프록시가 업그레이드를 버렸거나, 앞단의 HTTP/2가 HTTP/1.1로 옮기지 못함), 서버가 다른 버전의 WebSocket을 씁니다.",
+    ),
+    cure: Text::new(
+        "Let every proxy on the way pass the upgrade on; --direct URL shows whether one is to blame.",
+        "중간의 모든 프록시가 업그레이드를 넘기게 하십시오. --direct URL로 프록시 탓인지 알 수 있습니다.",
+    ),
+    lines: Lines::Upgrade,
+    unseen: None,
+    goes_on: false,
+    sees,
+};
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let answer = evidence.refusal()?;
+    let missed = super::d22_upgrade_lost::misses_upgrade(answer);
+    if answer.status != 426 && !(missed && answer.status == 400) {
+        return None;
+    }
+    let body = answer.lower();
+    if body.contains("sec-websocket-key")
+        || matches!(answer.header("madang-code"), Some("M207" | "M208"))
+    {
+        return None;
+    }
+    let seen = Seen::answer(answer);
+    let versions = answer.header("sec-websocket-version").unwrap_or_default().to_owned();
+    let knows_13 = versions.is_empty() || versions.split(',').any(|version| version.trim() == "13");
+    if knows_13 {
+        return Some(seen);
+    }
+    let mut seen = seen.means(said!(
+        "The server speaks only version {versions} of WebSocket; 13, the only standard one, was asked for.",
+        "서버는 WebSocket 버전 {versions}만 합니다. 요청한 것은 유일한 표준인 13입니다."
+    ));
+    seen.no_proxy = true;
+    Some(seen.cure(said!(
+        "Update the server's WebSocket library.",
+        "서버의 WebSocket 라이브러리를 갱신하십시오."
+    )))
+}

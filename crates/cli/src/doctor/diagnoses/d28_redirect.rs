@@ -1,0 +1,46 @@
+//! A redirect.
+
+use super::prelude::*;
+
+pub(super) const D28: Diagnosis = Diagnosis {
+    code: "D28",
+    class: Class::Handshake,
+    title: Text::new(
+        "the server redirects, which WebSockets do not follow",
+        "리다이렉트로 답하는데 WebSocket은 따라가지 않습니다",
+    ),
+    means: Text::new(
+        "Browsers follow no redirect when they open a WebSocket: the handshake just fails.",
+        "브라우저는 WebSocket을 열 때 리다이렉트를 따라가지 않고 그대로 실패합니다.",
+    ),
+    cure: Text::new(
+        "Use the final URL (https → wss, the slash at the end, www).",
+        "최종 URL을 쓰십시오(https → wss, 끝의 빗금, www).",
+    ),
+    lines: Lines::None,
+    unseen: None,
+    goes_on: false,
+    sees,
+};
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let answer = evidence.refusal().filter(|a| matches!(a.status, 301 | 302 | 303 | 307 | 308))?;
+    let seen = Seen::answer(answer);
+    let to = answer.header("location").unwrap_or_default();
+    let path = to.split('?').next().unwrap_or_default().to_lowercase();
+    if ["login", "signin", "sign_in", "sso", "oauth", "auth/"]
+        .iter()
+        .any(|word| path.contains(word))
+    {
+        return Some(seen.means(said!(
+            "It leads to a login page: the session is missing or over.",
+            "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
+        )));
+    }
+    let ws = to.replacen("https://", "wss://", 1).replacen("http://", "ws://", 1);
+    Some(seen.lines(if ws.contains("://") {
+        vec![format!("new WebSocket(\"{ws}\")")]
+    } else {
+        Vec::new()
+    }))
+}

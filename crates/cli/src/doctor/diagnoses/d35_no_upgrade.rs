@@ -1,0 +1,40 @@
+//! A 101 that is none.
+
+use super::prelude::*;
+
+pub(super) const D35: Diagnosis = Diagnosis {
+    code: "D35",
+    class: Class::Handshake,
+    title: Text::new("101, but not a WebSocket's", "101이지만 WebSocket의 것이 아닙니다"),
+    means: Text::new(
+        "The answer says 101 and lacks what proves that a WebSocket server read this very request (RFC 6455 §4.1): a proxy rewrote it, or a cache gave the answer to another request.",
+        "101로 답했지만 WebSocket 서버가 바로 이 요청을 읽었다는 증거(RFC 6455 §4.1)가 없습니다. 프록시가 고쳐 썼거나 캐시가 다른 요청의 답을 주었습니다.",
+    ),
+    cure: Text::new(
+        "Let no proxy rewrite `Upgrade`, `Connection` or `Sec-WebSocket-*` of answers, and exempt the path from caching.",
+        "프록시가 응답의 `Upgrade`, `Connection`, `Sec-WebSocket-*`를 고치지 않게 하고, 이 경로를 캐시에서 제외하십시오.",
+    ),
+    lines: Lines::None,
+    unseen: None,
+    goes_on: false,
+    sees,
+};
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let answer = evidence.refusal()?;
+    let what = match answer.fault.as_ref()? {
+        UpgradeFault::NoUpgrade => {
+            said!("the header Upgrade: websocket is missing", "Upgrade: websocket 헤더가 없습니다")
+        }
+        UpgradeFault::NoConnection => said!(
+            "the header Connection: Upgrade is missing",
+            "Connection: Upgrade 헤더가 없습니다"
+        ),
+        UpgradeFault::Accept => said!(
+            "Sec-WebSocket-Accept is not the answer to the key that was sent",
+            "Sec-WebSocket-Accept가 보낸 키에 대한 답이 아닙니다"
+        ),
+        UpgradeFault::Subprotocol(_) | UpgradeFault::Extensions(_) => return None,
+    };
+    Some(Seen::answer(answer).also(what))
+}

@@ -1,0 +1,59 @@
+//! A rule of the protocol is broken.
+
+use super::prelude::*;
+
+pub(super) const D46: Diagnosis = Diagnosis {
+    code: "D46",
+    class: Class::Socket,
+    title: Text::new("one side breaks the rules of WebSocket", "한쪽이 WebSocket 규칙을 어깁니다"),
+    means: Text::new(
+        "What the server sent is not allowed (text that is not UTF-8, masked frames, reserved bits), or it says so of us (1002, 1007). Often something writes plain bytes into the stream, or changes it on the way.",
+        "서버가 보낸 것이 규칙에 어긋나거나(UTF-8이 아닌 텍스트, 마스크된 프레임, 예약 비트), 서버가 우리를 그렇게 봅니다(1002, 1007). 누군가 스트림에 날 바이트를 쓰거나 중간에서 바꾸는 경우가 많습니다.",
+    ),
+    cure: Text::new(
+        "Send binary data as binary messages; use a library for frames; look for whatever else writes to this connection (print statements, a filter of the proxy).",
+        "바이너리는 바이너리 메시지로 보내고, 프레임은 라이브러리로 만들고, 이 연결에 쓰는 다른 것(출력문, 프록시 필터)이 있는지 보십시오.",
+    ),
+    lines: Lines::None,
+    unseen: None,
+    goes_on: false,
+    sees,
+};
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let end = evidence.early_end()?;
+    let ours = matches!(end.by, By::Us(_));
+    let theirs = end.by == By::Server && matches!(end.code, 1002 | 1007);
+    if !ours && !theirs {
+        return None;
+    }
+    let seen = Seen::new([super::d40_close::told(end)])?;
+    let By::Us(why) = &end.by else { return Some(seen) };
+    let raw = evidence.socket.as_ref().and_then(|socket| socket.raw.as_ref());
+    let hex = raw.map(|raw| raw.hex(16)).unwrap_or_default();
+    let seen = seen.also(said!("the bytes after the 101: {hex}", "101 뒤의 바이트: {hex}"));
+    let means = if raw.is_some_and(|raw| raw.0.starts_with(b"HTTP/")) {
+        said!(
+            "An HTTP answer was written into the open WebSocket.",
+            "열린 WebSocket에 HTTP 응답을 써 넣었습니다."
+        )
+    } else if why.contains("UTF-8") {
+        said!(
+            "The server sent a text message that is not UTF-8.",
+            "서버가 UTF-8이 아닌 텍스트 메시지를 보냈습니다."
+        )
+    } else if why.contains("masked") {
+        said!(
+            "The server masks its frames, as only clients do.",
+            "서버가 클라이언트처럼 프레임을 마스크합니다."
+        )
+    } else if why.contains("reserved bit") {
+        said!(
+            "The server set a reserved bit, such as that of compression, which was not agreed on.",
+            "합의하지 않은 예약 비트(압축 등)를 서버가 켰습니다."
+        )
+    } else {
+        return Some(seen);
+    };
+    Some(seen.means(means))
+}

@@ -1,0 +1,115 @@
+//! CORS.
+
+use super::prelude::*;
+
+pub(super) const D50: Diagnosis = Diagnosis {
+    code: "D50",
+    class: Class::Http,
+    title: Text::new(
+        "browsers keep the answer from pages of this origin",
+        "브라우저가 이 출처의 페이지에 응답을 넘기지 않습니다",
+    ),
+    means: Text::new(
+        "The answer comes, and the headers that allow a page of another origin to read it (CORS) are missing or wrong. Only browsers care.",
+        "응답은 오지만 다른 출처의 페이지가 읽도록 허락하는 헤더(CORS)가 없거나 틀렸습니다. 브라우저만 신경 씁니다.",
+    ),
+    cure: Text::new(
+        "Let exactly one place (the server or the proxy) set these headers:",
+        "서버나 프록시 중 한 곳에서만 다음 헤더를 설정하게 하십시오:",
+    ),
+    lines: Lines::None,
+    unseen: None,
+    goes_on: false,
+    sees,
+};
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let origin = evidence.sent.origin.as_deref()?;
+    if origin == evidence.target.own_origin() {
+        return None;
+    }
+    let polled = evidence.polls.iter().filter_map(|poll| poll.came.answer());
+    let streamed =
+        evidence.answered().filter(|_| evidence.wanted == Wanted::Events && evidence.answer_ok);
+    let credentials =
+        matches!(evidence.door, crate::doctor::ask::Door::Sockjs) || evidence.sent.cookie;
+    let mut actual = polled.chain(streamed);
+    let found = actual.find_map(|answer| Some((fault(answer, origin, credentials)?, answer)));
+    let found = found.or_else(|| {
+        let answer = evidence.looked(LookKind::Preflight)?;
+        Some((preflight(answer, origin, credentials)?, answer))
+    });
+    let (what, answer) = found?;
+    let mut lines =
+        vec![format!("Access-Control-Allow-Origin: {origin}"), "Vary: Origin".to_owned()];
+    if credentials {
+        lines.push("Access-Control-Allow-Credentials: true".to_owned());
+    }
+    if evidence.looked(LookKind::Preflight).is_some() {
+        lines.push("Access-Control-Allow-Methods: GET, POST".to_owned());
+        lines.push(
+            "Access-Control-Allow-Headers: content-type   # answer to OPTIONS, with 204".to_owned(),
+        );
+    }
+    let status = answer.status;
+    Some(
+        Seen::new([said!(
+            "HTTP {status} to Origin {origin}:",
+            "Origin {origin}에 대한 HTTP {status}:"
+        )
+        .join(&what)])?
+        .lines(lines),
+    )
+}
+
+fn preflight(answer: &Answer, origin: &str, credentials: bool) -> Option<Said> {
+    let before = said!("preflight (OPTIONS):", "사전 요청(OPTIONS):");
+    if !(200..300).contains(&answer.status) {
+        return Some(before.join(&said!("the answer must be 2xx", "2xx로 답해야 합니다")));
+    }
+    if let Some(fault) = fault(answer, origin, credentials) {
+        return Some(before.join(&fault));
+    }
+    let allowed = answer.header("access-control-allow-headers").unwrap_or_default().to_lowercase();
+    (!allowed.contains("content-type") && allowed.trim() != "*").then(|| {
+        before.join(&said!(
+            "Access-Control-Allow-Headers does not name content-type",
+            "Access-Control-Allow-Headers에 content-type이 없습니다"
+        ))
+    })
+}
+
+/// Fetch §4.10, the CORS check.
+fn fault(answer: &Answer, origin: &str, credentials: bool) -> Option<Said> {
+    if answer.count("access-control-allow-origin") > 1 {
+        return Some(said!(
+            "Access-Control-Allow-Origin is there twice: server and proxy both set it",
+            "Access-Control-Allow-Origin이 두 번 있습니다. 서버와 프록시가 모두 설정했습니다"
+        ));
+    }
+    let Some(allowed) = answer.header("access-control-allow-origin") else {
+        return Some(said!(
+            "Access-Control-Allow-Origin is missing",
+            "Access-Control-Allow-Origin이 없습니다"
+        ));
+    };
+    if allowed == "*" && credentials {
+        return Some(said!(
+            "Access-Control-Allow-Origin: * does not count for requests with cookies",
+            "쿠키를 보내는 요청에는 Access-Control-Allow-Origin: *가 통하지 않습니다"
+        ));
+    }
+    if allowed != "*" && allowed != origin {
+        return Some(said!(
+            "Access-Control-Allow-Origin is {allowed}",
+            "Access-Control-Allow-Origin이 {allowed}입니다"
+        ));
+    }
+    let lets = answer.header("access-control-allow-credentials") == Some("true");
+    (credentials && !lets).then(|| {
+        said!(
+            "Access-Control-Allow-Credentials: true is missing",
+            "Access-Control-Allow-Credentials: true가 없습니다"
+        )
+    })
+}

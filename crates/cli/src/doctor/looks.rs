@@ -1,0 +1,224 @@
+//! The same request again, with one thing different: what tells causes apart.
+
+use std::time::Duration;
+
+use super::{
+    address_of,
+    ask::Ask,
+    clock_ahead, diagnoses, doors,
+    evidence::{Came, Evidence, Look, LookKind, Wanted},
+    free_alpn, has_looked, is_socket,
+    probe::{
+        Way,
+        http::{self, Asking},
+        socket::{Live, first_exchange},
+    },
+    target::Target,
+};
+
+/// Where servers of WebSockets usually are.
+const KNOWN_PATHS: &[&str] = &[
+    "/ws",
+    "/socket.io/?EIO=4&transport=websocket",
+    "/sockjs/info",
+    "/cable",
+    "/connection/websocket",
+    "/.well-known/mercure?topic=madang-doctor",
+];
+
+/// How long an open WebSocket is watched at a second look.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// TLS failed, or its certificate is bad: nothing that is secret is sent any more.
+pub(super) async fn after_tls(evidence: &mut Evidence, way: Way<'_>) {
+    let target = way.target.at("/");
+    let bare = Asking { method: "HEAD", ..Asking::default() };
+    if evidence.tls.as_ref().is_some_and(|tls| tls.failed.is_none()) {
+        // Only the date, to compare clocks.
+        let way = Way { target: &target, lenient: true, ..way };
+        let got = http::ask(way, &bare).await;
+        evidence.clock_ahead = clock_ahead(&got.exchange.came);
+        return;
+    }
+    let plain = Way { target: &target, secure: false, ..way };
+    add(evidence, LookKind::Plain, http::ask(plain, &Asking::default()).await);
+    let through = Way { target: &target, proxy_header: true, lenient: true, ..way };
+    add(evidence, LookKind::ProxyHeader, http::ask(through, &bare).await);
+}
+
+fn add(evidence: &mut Evidence, kind: LookKind, got: http::Got) {
+    evidence.looks.push(Look { kind, exchange: got.exchange, socket: None });
+}
+
+/// The request that counts did not get what it should.
+pub(super) async fn after_refusal(
+    ask: &Ask,
+    way: Way<'_>,
+    asking: &Asking,
+    evidence: &mut Evidence,
+) {
+    let Some(came) = evidence.answer.as_ref().map(|exchange| exchange.came.clone()) else { return };
+    match &came {
+        Came::Silence | Came::Closed | Came::Reset | Came::Bytes(_) | Came::Half(_) => {
+            no_answer(way, asking, evidence).await;
+        }
+        Came::Answer(answer) => match answer.status {
+            // Is it this port that wants TLS, or one behind it?
+            400 if diagnoses::wants_tls(answer) && !way.secure => tls(way, evidence).await,
+            401 | 403 => refused(ask, way, asking, evidence).await,
+            // Some hide that it is the origin.
+            400 | 404 if ask.origin.is_some() && evidence.wanted == Wanted::Upgrade => {
+                refused(ask, way, asking, evidence).await;
+                known_paths(way, asking, evidence).await;
+            }
+            200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
+                known_paths(way, asking, evidence).await;
+            }
+            _ => {}
+        },
+        Came::Broken(_) | Came::NotDialed(_) | Came::NoTls(_) => {}
+    }
+    direct(ask, way, asking, evidence).await;
+}
+
+/// Does TLS wake it, or a PROXY header?
+async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    if !way.secure {
+        tls(way, evidence).await;
+    }
+    if way.secure
+        && let Some(tls) = &mut evidence.tls
+        && tls.alpn.is_none()
+    {
+        tls.alpn_when_free = free_alpn(way).await;
+    }
+    let through = Way { proxy_header: true, ..way };
+    add(evidence, LookKind::ProxyHeader, http::ask(through, asking).await);
+}
+
+/// The same port by TLS. No secrets: nobody has looked at that certificate.
+async fn tls(way: Way<'_>, evidence: &mut Evidence) {
+    let target = way.target.at("/");
+    let secure = Way { target: &target, secure: true, lenient: true, ..way };
+    let head = Asking { method: "HEAD", ..Asking::default() };
+    add(evidence, LookKind::Tls, http::ask(secure, &head).await);
+}
+
+/// Whom does it refuse: the page, the person, or the program?
+async fn refused(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    let without = |names: &[&str]| {
+        let mut asking = asking.clone();
+        asking.headers.retain(|(name, _)| !names.iter().any(|no| name.eq_ignore_ascii_case(no)));
+        asking
+    };
+    let own = way.target.own_origin();
+    if ask.origin.is_some() {
+        add(evidence, LookKind::NoOrigin, http::ask(way, &without(&["origin"])).await);
+    }
+    if ask.origin.as_deref() != Some(own.as_str()) {
+        let mut asking = without(&["origin"]);
+        asking.headers.push(("Origin".into(), own));
+        add(evidence, LookKind::OwnOrigin, http::ask(way, &asking).await);
+    }
+    if evidence.sent.cookie {
+        add(evidence, LookKind::NoCookie, http::ask(way, &without(&["cookie"])).await);
+    }
+    if evidence.sent.authorization {
+        let asking = without(&["authorization"]);
+        add(evidence, LookKind::NoAuthorization, http::ask(way, &asking).await);
+    }
+}
+
+/// The usual paths, up to the first that answers as a server of messages does.
+async fn known_paths(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    // Where polls work, the path is right.
+    if evidence.wanted == Wanted::Events || !evidence.polls.is_empty() {
+        return;
+    }
+    for path in KNOWN_PATHS {
+        let target = way.target.at(path);
+        if target.path == way.target.path {
+            continue;
+        }
+        let mut asking = asking.clone();
+        asking.subprotocols.clear();
+        if !path.contains("websocket") && !matches!(*path, "/ws" | "/cable") {
+            asking.upgrade = false;
+        }
+        let got = http::ask(way.to(&target), &asking).await;
+        let found = got
+            .exchange
+            .came
+            .answer()
+            .is_some_and(|answer| answer.is_open() || doors::is_messaging(answer));
+        if found {
+            add(evidence, LookKind::KnownPath, got);
+            return;
+        }
+    }
+}
+
+/// The same to the server behind the proxy.
+pub(super) async fn direct(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    let Some(target) = &ask.direct else { return };
+    if has_looked(evidence, LookKind::Direct) {
+        return;
+    }
+    let Some(address) = address_of(target, ask).await else { return };
+    let target = direct_target(target, way.target);
+    let original = way.target.authority.clone();
+    let way = Way { target: &target, address, secure: target.secure, ..way };
+    let mut asking = asking.clone();
+    // As the proxy would pass it on: what is compared is the way, not the name.
+    if !asking.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        asking.headers.push(("Host".into(), original));
+    }
+    let mut got = http::ask(way, &asking).await;
+    let mut socket = None;
+    if let Some(open) = got.open.take()
+        && is_socket(ask.door)
+    {
+        let mut live = Live::new(open);
+        socket = Some(first_exchange(&mut live, ask.timeout, MOMENT).await);
+        live.close().await;
+    }
+    evidence.looks.push(Look { kind: LookKind::Direct, exchange: got.exchange, socket });
+}
+
+/// A direct URL without a path means the same path.
+pub(super) fn direct_target(direct: &Target, target: &Target) -> Target {
+    let mut to = direct.clone();
+    if direct.path == "/" && direct.query.is_none() {
+        to.path.clone_from(&target.path);
+        to.query.clone_from(&target.query);
+    }
+    to
+}
+
+/// The WebSocket opened, and then something was wrong: is it the compression?
+pub(super) async fn without_deflate(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    let plain = Asking { deflate: false, ..asking.clone() };
+    let mut got = http::ask(way, &plain).await;
+    let Some(open) = got.open.take() else { return };
+    let mut live = Live::new(open);
+    let socket = first_exchange(&mut live, way.timeout, MOMENT).await;
+    live.close().await;
+    let kind = LookKind::NoDeflate;
+    evidence.looks.push(Look { kind, exchange: got.exchange, socket: Some(socket) });
+}
+
+/// A browser's question before a request of another origin (Fetch §4.8).
+pub(super) async fn preflight(ask: &Ask, way: Way<'_>, method: &str, evidence: &mut Evidence) {
+    let Some(origin) = &ask.origin else { return };
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let asking = Asking {
+        method: "OPTIONS",
+        headers: vec![
+            header("Origin", origin),
+            header("Access-Control-Request-Method", method),
+            header("Access-Control-Request-Headers", "content-type"),
+        ],
+        ..Asking::default()
+    };
+    add(evidence, LookKind::Preflight, http::ask(way, &asking).await);
+}
