@@ -23,8 +23,15 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(ask: &Ask, mut evidence: Evidence) -> Self {
         let secrets = ask.secrets();
+        // What is wrong is found in what was seen; a secret may be a word of it. What is shown comes of
+        // what is left without them.
+        let found = diagnoses::find(&evidence);
         redact::evidence(&mut evidence, &secrets);
-        let findings = diagnoses::find(&evidence);
+        let shown = |finding: Finding| match (finding.diagnosis.sees)(&evidence) {
+            Some(seen) => Finding { seen, ..finding },
+            None => finding.without(|text| redact::cut_text(text, &secrets)),
+        };
+        let findings = found.into_iter().map(shown).collect();
         Self { evidence, findings, secrets }
     }
 

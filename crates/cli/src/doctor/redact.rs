@@ -149,6 +149,18 @@ fn without_end(text: &str, secrets: &[String]) -> String {
     text
 }
 
+/// The same for a text in which others stand that were cut: nor does a beginning stand before the
+/// mark of a cut.
+pub(super) fn cut_text(text: &str, secrets: &[String]) -> String {
+    let mut text = without_end(text, secrets);
+    for secret in secrets {
+        for start in (4..secret.len()).rev().filter_map(|end| secret.get(..end)) {
+            text = text.replace(&format!("{start}…"), "…");
+        }
+    }
+    text
+}
+
 /// Takes the secrets out of all that a server said, before it is cut to be shown.
 pub(super) fn evidence(evidence: &mut Evidence, secrets: &[String]) {
     let looks = evidence.looks.iter_mut();
@@ -199,6 +211,13 @@ pub(super) fn value(value: &mut Value, secrets: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_beginning_of_a_secret_stands_before_a_cut() {
+        let secrets = ["correct-horse".to_owned()];
+        let shown = cut_text("said correct-h… and correct-horse, then corr", &secrets);
+        assert_eq!(shown, "said … and …, then …");
+    }
 
     #[test]
     fn secrets_go_and_the_rest_stays() {

@@ -219,6 +219,21 @@ pub(crate) struct Finding {
     pub(crate) seen: Seen,
 }
 
+impl Finding {
+    /// The same with every text changed.
+    pub(crate) fn without(mut self, change: impl Fn(&str) -> String) -> Self {
+        let seen = &mut self.seen;
+        let said = seen.wire.iter_mut().chain(&mut seen.means).chain(&mut seen.cure);
+        for said in said {
+            *said = Said { en: change(&said.en), ko: change(&said.ko) };
+        }
+        for line in &mut seen.lines {
+            *line = change(line);
+        }
+        self
+    }
+}
+
 /// The diagnoses that fit: the first cause, what stands beside it in TLS, and those that let others
 /// be told.
 pub(crate) fn find(evidence: &Evidence) -> Vec<Finding> {
