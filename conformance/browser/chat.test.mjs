@@ -186,7 +186,8 @@ test("the server is killed and started again: the page says so, and sends what w
   await b.hears("A", "typed meanwhile");
   await Promise.all([a.allSent(), b.allSent()]);
   await a.say("after");
-  await b.hears("A", "after");
+  // Each gets it on a connection of its own.
+  await Promise.all([a.hears("A", "after"), b.hears("A", "after")]);
   for (const person of [a, b]) {
     assert.deepEqual((await person.said()).sort(), ["A: after", "A: before", "A: typed meanwhile", "B: 그동안 쓴 글"]);
     assert.equal(await person.page.locator("#log .notice.gap").count(), 1);
