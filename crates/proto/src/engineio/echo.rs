@@ -2,7 +2,8 @@
 
 use super::{
     packet::Data,
-    session::{Engine, Malformed, Upper},
+    state::Engine,
+    upper::{Malformed, Upper},
 };
 
 /// Sends each message back, text as text and bytes as bytes.

@@ -69,13 +69,16 @@ mod reception;
 mod session;
 #[cfg(test)]
 mod session_tests;
+mod state;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "testing"))]
 pub mod transcripts;
+mod upper;
 
 pub use echo::Echo;
 pub use packet::{Data, Frame, Kind, Packet, PacketError, Revision};
 pub use payload::{Format, Packets, Payload, PayloadError};
 pub use reception::{Allow, Reception, Settings};
-pub use session::{Engine, Malformed, Reason, Upper};
+pub use state::Engine;
+pub use upper::{Malformed, Reason, Upper};

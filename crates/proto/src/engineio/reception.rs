@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use super::{
-    packet::Revision,
-    session::{Session, Upper},
-};
+use super::{packet::Revision, session::Session, upper::Upper};
 use crate::{Request, reception::Received};
 
 /// How long things take and how large they may be.
