@@ -96,14 +96,23 @@ fn scenarios(log: &Log) -> String {
 pub(crate) fn doors(project: &Project, log: &Log) -> Result<Outcome, String> {
     outcome((|| {
         tools::need("curl", &["curl"], log)?;
-        let dir = npm_package(project, "conformance/doors", log)?;
-        let mut args = vec!["--test".to_owned()];
-        args.extend(files_ending(&dir, &[".test.mjs"]));
-        let mut node = command("node", &args, &dir);
-        node.env("MADANG_BIN", project.release_binary("madang"));
-        run(node, log, LIMIT)?;
-        Ok(node_sums(log))
+        npm_tests(project, "conformance/doors", log)
     })())
+}
+
+/// The tests of an npm package against the release build; how many there were.
+pub(crate) fn npm_tests(
+    project: &Project,
+    package: &str,
+    log: &Log,
+) -> Result<String, tools::Stop> {
+    let dir = npm_package(project, package, log)?;
+    let mut args = vec!["--test".to_owned()];
+    args.extend(files_ending(&dir, &[".test.mjs"]));
+    let mut node = command("node", &args, &dir);
+    node.env("MADANG_BIN", project.release_binary("madang"));
+    run(node, log, LIMIT)?;
+    Ok(node_sums(log))
 }
 
 /// The shared judge of publishing by POST and reading by Server-Sent Events.

@@ -1,10 +1,10 @@
 //! The Socket.IO door: with the clients that people have, and with the shared judge.
 
-use crate::checks::node_sums;
+use crate::foreign::npm_tests;
 use crate::process::{Log, Server, command, free_port, run};
 use crate::project::Project;
 use crate::steps::Outcome;
-use crate::tools::{files_ending, need, npm_judge, npm_package, outcome, python_package};
+use crate::tools::{need, npm_judge, npm_package, outcome, python_package};
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_mins(5);
@@ -17,13 +17,7 @@ pub(crate) fn npm(project: &Project, log: &Log) -> Result<Outcome, String> {
         need("curl", &["curl"], log)?;
         // The other clients of the mixed room.
         npm_package(project, "conformance/doors", log)?;
-        let dir = npm_package(project, "conformance/socketio", log)?;
-        let mut args = vec!["--test".to_owned()];
-        args.extend(files_ending(&dir, &[".test.mjs"]));
-        let mut node = command("node", &args, &dir);
-        node.env("MADANG_BIN", project.release_binary("madang"));
-        run(node, log, LIMIT)?;
-        Ok(node_sums(log))
+        npm_tests(project, "conformance/socketio", log)
     })())
 }
 

@@ -51,37 +51,40 @@ impl Worker {
             (None, Some(_)) => return,
             (None, None) => return drop(reply.send(Reply::Unknown(Some(request)))),
         };
-        let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        match cold.links.as_deref_mut() {
-            Some(links) if !links.is_full() => {
-                let link = links.add(End::Request { ticket, reply });
-                self.tell(slot, &mut cold, Input::Request(link, &request));
-                self.transmit(slot, &mut cold);
-            }
-            _ => drop(reply.send(Reply::Crowded)),
-        }
-        self.put_back(slot, cold);
+        self.ask(slot, ticket, reply, |link| Input::Request(link, &request));
     }
 
     /// The request of an exchange that was announced; if that is over by now, nobody asks any more.
     fn bring(&mut self, key: &Key, ticket: u64, request: &Request) {
-        let Some(slot) = self.named(key) else { return };
-        let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        if let Some(link) = cold.links.as_deref().and_then(|links| links.ticket(ticket)) {
-            self.tell(slot, &mut cold, Input::Request(link, request));
-            self.transmit(slot, &mut cold);
-        }
-        self.put_back(slot, cold);
+        self.tell_named(key, |links| Some(Input::Request(links.ticket(ticket)?, request)));
     }
 
     /// A request for a session is on its way.
     pub(super) fn announce(&mut self, key: &Key, ticket: u64, reply: oneshot::Sender<Reply>) {
-        let Some(slot) = self.named(key) else { return drop(reply.send(Reply::Unknown(None))) };
+        match self.named(key) {
+            Some(slot) => self.ask(slot, ticket, reply, Input::Announced),
+            None => drop(reply.send(Reply::Unknown(None))),
+        }
+    }
+
+    /// The client of a request does not wait for the answer.
+    pub(super) fn hang_up(&mut self, key: &Key, ticket: u64) {
+        self.tell_named(key, |links| Some(Input::Gone(links.take_ticket(ticket)?, Farewell::Cut)));
+    }
+
+    /// Gives a request a link, and tells its session.
+    fn ask<'r>(
+        &mut self,
+        slot: usize,
+        ticket: u64,
+        reply: oneshot::Sender<Reply>,
+        input: impl FnOnce(Link) -> Input<'r>,
+    ) {
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
         match cold.links.as_deref_mut() {
             Some(links) if !links.is_full() => {
                 let link = links.add(End::Request { ticket, reply });
-                self.tell(slot, &mut cold, Input::Announced(link));
+                self.tell(slot, &mut cold, input(link));
                 self.transmit(slot, &mut cold);
             }
             _ => drop(reply.send(Reply::Crowded)),
@@ -89,12 +92,12 @@ impl Worker {
         self.put_back(slot, cold);
     }
 
-    /// The client of a request does not wait for the answer.
-    pub(super) fn hang_up(&mut self, key: &Key, ticket: u64) {
+    /// Tells a session what is to be said of its links, if it is still there.
+    fn tell_named<'r>(&mut self, key: &Key, input: impl FnOnce(&mut Links) -> Option<Input<'r>>) {
         let Some(slot) = self.named(key) else { return };
         let Some(mut cold) = self.clients.cold[slot].take() else { return };
-        if let Some(link) = cold.links.as_deref_mut().and_then(|links| links.take_ticket(ticket)) {
-            self.tell(slot, &mut cold, Input::Gone(link, Farewell::Cut));
+        if let Some(input) = cold.links.as_deref_mut().and_then(input) {
+            self.tell(slot, &mut cold, input);
             self.transmit(slot, &mut cold);
         }
         self.put_back(slot, cold);
