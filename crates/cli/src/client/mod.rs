@@ -13,6 +13,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::Full;
+use madang::websocket::Proxy;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_rustls::TlsConnector;
 
@@ -191,6 +192,11 @@ pub(crate) fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Strin
         .map_err(|_| "a header's value cannot have control characters")?;
     value.set_sensitive(true);
     Ok((name, value))
+}
+
+/// Reads the URL of a proxy.
+pub(crate) fn read_proxy(text: &str) -> Result<Proxy, String> {
+    Proxy::new(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use std::{
 
 use clap::Args;
 use http::{HeaderName, HeaderValue};
+use madang::websocket::Proxy;
 use serde_json::json;
 
 use super::{Failure, runtime};
 use crate::{
-    client::read_header,
+    client::{read_header, read_proxy},
     config,
     doctor::{
         self,
@@ -39,6 +40,10 @@ pub(crate) struct Doctor {
     /// The server behind the proxy: the same requests there show whether the proxy is to blame.
     #[arg(long, value_name = "URL")]
     direct: Option<String>,
+
+    /// The HTTP proxy to go through, such as `http://user:password@proxy.example:3128`.
+    #[arg(long, value_name = "URL", value_parser = read_proxy)]
+    proxy: Option<Proxy>,
 
     /// The protocol that is spoken.
     #[arg(long = "as", value_name = "PROTOCOL", value_enum, default_value = "raw")]
@@ -210,6 +215,7 @@ fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
     Ok(Ask {
         target,
         direct,
+        proxy: doctor.proxy.clone(),
         door: doctor.door,
         origin: doctor.origin.clone(),
         headers,

@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use http::Response;
 use madang::websocket::{
-    Connect, ConnectError, Keepalive, Limits, WebSocket, rustls::ClientConfig,
+    Connect, ConnectError, Keepalive, Limits, Proxy, WebSocket, rustls::ClientConfig,
 };
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
     secrets::{self, Secrets},
     tls,
 };
+use crate::doctor::{self, Refuser};
 
 /// The largest message that is taken.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -26,6 +29,7 @@ pub(crate) struct Dialer {
     deflate: bool,
     timeout: Duration,
     keepalive: Option<Keepalive>,
+    proxy: Option<Proxy>,
     secrets: Secrets,
 }
 
@@ -44,6 +48,9 @@ impl Dialer {
         let url = full_url(&flags.url, flags.protocol);
         let mut secrets = Secrets::default();
         secrets.add_url(&url);
+        if let Some(login) = flags.proxy.as_ref().and_then(|proxy| proxy.authorization()) {
+            secrets.add(login.to_str().unwrap_or_default().trim_start_matches("Basic "));
+        }
         let mut headers = Vec::new();
         for (name, value) in &flags.headers {
             let value =
@@ -83,7 +90,8 @@ impl Dialer {
         let (timeout, deflate) = (flags.connect_timeout, !flags.no_deflate);
         let keepalive = (!flags.keepalive.is_zero())
             .then(|| Keepalive { interval: flags.keepalive, ..Keepalive::default() });
-        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, keepalive, secrets })
+        let proxy = flags.proxy.clone();
+        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, keepalive, proxy, secrets })
     }
 
     /// The host that the URL names, as STOMP's `host` wants it.
@@ -98,7 +106,7 @@ impl Dialer {
     }
 
     /// Opens the WebSocket; with what the server answered.
-    pub(crate) async fn open(&self) -> Result<(WebSocket, http::Response<()>), NoSocket> {
+    pub(crate) async fn open(&self) -> Result<(WebSocket, Response<()>), NoSocket> {
         let limits = Limits { max_message: MAX_MESSAGE, ..Limits::default() };
         let mut connect = Connect::to(&self.url).limits(limits).timeout(self.timeout);
         for (name, value) in &self.headers {
@@ -106,6 +114,9 @@ impl Dialer {
         }
         for name in &self.subprotocols {
             connect = connect.protocol(name);
+        }
+        if let Some(proxy) = &self.proxy {
+            connect = connect.proxy(proxy.clone());
         }
         if let Some(config) = &self.tls {
             connect = connect.tls(Arc::clone(config));
@@ -131,9 +142,17 @@ impl Dialer {
     }
 
     /// The head of the answer, for `--verbose`.
-    pub(crate) fn headers_of(&self, response: &http::Response<()>) -> String {
+    pub(crate) fn headers_of(&self, response: &Response<()>) -> String {
         let head = refused::headers(response.headers(), &self.secrets);
         format!("\n{:?} {}\n{}", response.version(), response.status(), head.trim_end())
+    }
+
+    fn refused(&self, error: &ConnectError, by: Refuser, response: &Response<Bytes>) -> String {
+        let told = refused::told(&error.to_string(), response, &self.secrets);
+        match doctor::at_first_sight(&self.url, by, response) {
+            Some(diagnosis) => format!("{told}\n{diagnosis}\n"),
+            None => told,
+        }
     }
 
     fn explained(&self, error: &ConnectError) -> NoSocket {
@@ -141,8 +160,9 @@ impl Dialer {
             ConnectError::Url(_)
             | ConnectError::Request(_)
             | ConnectError::Header(_)
+            | ConnectError::Proxy
             | ConnectError::NoTls => (Exit::Usage, false),
-            ConnectError::Refused(response) => {
+            ConnectError::Refused(response) | ConnectError::Tunnel(response) => {
                 // 429 and 5xx pass.
                 let status = response.status();
                 (Exit::Refused, status.is_server_error() || status.as_u16() == 429)
@@ -151,13 +171,8 @@ impl Dialer {
             _ => (Exit::Unreachable, true),
         };
         let mut told = match error {
-            ConnectError::Refused(response) => {
-                let mut told = refused::told(response, &self.secrets);
-                if let Some(diagnosis) = crate::doctor::at_first_sight(&self.url, response) {
-                    told = format!("{told}\n{diagnosis}\n");
-                }
-                told
-            }
+            ConnectError::Refused(response) => self.refused(error, Refuser::Server, response),
+            ConnectError::Tunnel(response) => self.refused(error, Refuser::Proxy, response),
             ConnectError::Url(_) => format!(
                 "{:?} is not the URL of a WebSocket, such as ws://127.0.0.1:8000/ws",
                 self.shown_url()
@@ -170,7 +185,7 @@ impl Dialer {
             if !told.ends_with('\n') {
                 told.push('\n');
             }
-            told.push_str(&refused::doctor(&self.url));
+            told.push_str(&refused::doctor(&self.url, self.proxy.as_ref()));
         }
         NoSocket { exit, told, is_passing }
     }

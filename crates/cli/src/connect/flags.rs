@@ -4,9 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 use http::{HeaderName, HeaderValue};
+use madang::websocket::Proxy;
 
 use super::{door::Protocol, exit};
-use crate::client::read_header;
+use crate::client::{read_header, read_proxy};
 
 /// Flags of `madang connect`.
 #[derive(Debug, Args)]
@@ -47,6 +48,10 @@ pub(crate) struct Connect {
     /// users of the machine do not see it.
     #[arg(long, value_name = "TOKEN")]
     pub(super) token: Option<String>,
+
+    /// Go through this HTTP proxy, such as `http://user:password@proxy.example:3128`.
+    #[arg(long, value_name = "URL", value_parser = read_proxy)]
+    pub(super) proxy: Option<Proxy>,
 
     /// Trust the certificates in this PEM file and no others.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]

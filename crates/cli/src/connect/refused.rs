@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use madang::codes::Code;
+use madang::{codes::Code, websocket::Proxy};
 
 use super::secrets::{self, HIDDEN, Secrets};
 use crate::client::{Keep, escaped};
@@ -16,10 +16,10 @@ const MAX_HEADERS: usize = 40;
 /// So much of one header is shown.
 const MAX_VALUE: usize = 400;
 
-/// Status, headers, body and the meaning of the code in it.
-pub(crate) fn told(response: &Response<Bytes>, secrets: &Secrets) -> String {
+/// What happened, then status, headers, body and the meaning of the code in it.
+pub(crate) fn told(what: &str, response: &Response<Bytes>, secrets: &Secrets) -> String {
     let status = response.status();
-    let mut text = format!("the server answered {status} instead of opening a WebSocket\n\n");
+    let mut text = format!("{what}\n\n");
     // Writing to a string does not fail.
     let _ = writeln!(text, "  {:?} {status}", response.version());
     text.push_str(&headers(response.headers(), secrets));
@@ -43,7 +43,7 @@ pub(crate) fn told(response: &Response<Bytes>, secrets: &Secrets) -> String {
 }
 
 /// The last line: what to run.
-pub(crate) fn doctor(url: &str) -> String {
+pub(crate) fn doctor(url: &str, proxy: Option<&Proxy>) -> String {
     let shown = secrets::url(url);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.-_~%[]".contains(c);
     let quoted = if shown.chars().all(is_plain) && !shown.contains(HIDDEN) {
@@ -53,7 +53,12 @@ pub(crate) fn doctor(url: &str) -> String {
     };
     let hint =
         if shown.contains(HIDDEN) { format!(" (with what is {HIDDEN})") } else { String::new() };
-    format!("\nFor a diagnosis{hint}:\n  madang doctor {}", escaped(&quoted, Keep::None))
+    let through = proxy.map_or(String::new(), |proxy| {
+        let host = proxy.host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        format!(" --proxy http://{host}:{}", proxy.port())
+    });
+    format!("\nFor a diagnosis{hint}:\n  madang doctor {}{through}", escaped(&quoted, Keep::None))
 }
 
 /// Headers, one a line.
@@ -109,9 +114,9 @@ mod tests {
             .header("set-cookie", "id=1; Path=/")
             .body(Bytes::from_static(b"no s3cr3t-key\r\n\x1b[2Jhere"))
             .unwrap();
-        let text = told(&response, &secrets);
+        let text = told("the server said no", &response, &secrets);
         for part in [
-            "answered 403 Forbidden instead",
+            "the server said no\n\n",
             "  HTTP/1.1 403 Forbidden\n",
             "  set-cookie: id=[hidden]; Path=/\n",
             "  no [hidden]\n  \\u001b[2Jhere\n",
@@ -121,15 +126,21 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         let long = Response::new(Bytes::from(vec![b'x'; 60_000]));
-        assert!(told(&long, &secrets).len() < 3_000);
+        assert!(told("", &long, &secrets).len() < 3_000);
         let binary = Response::new(Bytes::from_static(b"\xff\0\0"));
-        assert!(told(&binary, &secrets).contains("<3 bytes that are no text>"));
+        assert!(told("", &binary, &secrets).contains("<3 bytes that are no text>"));
     }
 
     #[test]
     fn the_last_line_can_be_run() {
-        assert!(doctor("ws://h:1/ws").ends_with("\n  madang doctor ws://h:1/ws"));
-        let hidden = doctor("ws://h/?token=1&a='");
+        assert!(doctor("ws://h:1/ws", None).ends_with("\n  madang doctor ws://h:1/ws"));
+        let proxy = Proxy::new("http://ana:secret@[::1]:3128").unwrap();
+        let through = doctor("ws://h", Some(&proxy));
+        assert!(
+            through.ends_with("\n  madang doctor ws://h --proxy http://[::1]:3128"),
+            "{through}"
+        );
+        let hidden = doctor("ws://h/?token=1&a='", None);
         assert!(hidden.ends_with("\n  madang doctor 'ws://h/?token=[hidden]&a='\\'''"), "{hidden}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use madang::websocket::{Error, Event, Message, Reader, WebSocket, Writer};
+use madang::websocket::{ClosedBy, Error, Event, Message, Reader, WebSocket, Writer};
 
 use super::{
     Ending, Exit,
@@ -157,7 +157,21 @@ impl Session {
             }
             Some(Err(error)) => Some(of_error(&error)),
             None => Some(match reader.closed() {
-                Some(closed) => of_close(&closed),
+                Some(closed) => {
+                    let ending = of_close(&closed);
+                    // However politely it is said.
+                    let is_login = closed.by == ClosedBy::Peer && !self.door.is_ready();
+                    match ending.exit {
+                        Exit::Clean if is_login => Ending::new(
+                            Exit::Unreachable,
+                            format!(
+                                "{}, before it answered the login",
+                                ending.told.unwrap_or_default()
+                            ),
+                        ),
+                        _ => ending,
+                    }
+                }
                 None => Ending::new(Exit::Cut, "the connection is over"),
             }),
         }

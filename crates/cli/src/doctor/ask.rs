@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use madang::websocket::Proxy;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
@@ -33,6 +34,7 @@ pub(crate) enum Door {
 pub(crate) struct Ask {
     pub(crate) target: Target,
     pub(crate) direct: Option<Target>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) door: Door,
     pub(crate) origin: Option<String>,
     /// The user's own headers, a token among them.
@@ -54,6 +56,7 @@ impl Ask {
         Self {
             target,
             direct: None,
+            proxy: None,
             door: Door::Raw,
             origin: None,
             headers: Vec::new(),
@@ -79,6 +82,9 @@ impl Ask {
         }
         secrets.extend(self.target.basic.iter().flat_map(|basic| parts("authorization", basic)));
         secrets.extend(self.target.basic.iter().filter_map(|basic| password(basic)));
+        let login = self.proxy.as_ref().and_then(|proxy| proxy.authorization()?.to_str().ok());
+        secrets.extend(login.iter().flat_map(|basic| parts("authorization", basic)));
+        secrets.extend(login.and_then(password));
         let names = self.subprotocols.iter();
         secrets.extend(names.filter(|name| super::redact::is_token(name)).cloned());
         for query in

@@ -225,7 +225,7 @@ async fn events(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let direct = async {
         let target = looks::direct_target(ask.direct.as_ref()?, way.target);
         let address = address_of(&target, ask).await?;
-        let way = Way { target: &target, address, secure: target.secure, ..way };
+        let way = Way { target: &target, address, proxy: None, secure: target.secure, ..way };
         let open = http::ask(way, &asking).await.open?;
         Some(stream::watch(open, length).await.arrivals)
     };

@@ -14,7 +14,14 @@ pub(crate) struct Evidence {
     /// What was asked for, where it matters to what the answer means.
     pub(crate) sent: Sent,
     pub(crate) name: Name,
+    /// Host and port of the proxy; name and dials are then about it.
+    pub(crate) proxy: Option<(String, u16)>,
     pub(crate) dials: Vec<Dial>,
+    /// How long the proxy took to open a tunnel, where one was asked for.
+    #[serde(serialize_with = "maybe_millis")]
+    pub(crate) tunnel: Option<Duration>,
+    /// The variable that names a proxy, where none was asked for.
+    pub(crate) proxy_variable: Option<&'static str>,
     pub(crate) tls: Option<Tls>,
     /// The request that counts, and what came.
     pub(crate) answer: Option<Exchange>,
@@ -175,6 +182,8 @@ pub(crate) enum Came {
     /// A head that breaks off with the connection, or that cannot be read.
     Broken(Bytes),
     NotDialed(String),
+    /// What a proxy said in place of opening a tunnel.
+    NoTunnel(Answer),
     NoTls(TlsFault),
 }
 
@@ -364,6 +373,27 @@ fn maybe_millis<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, 
 }
 
 impl Answer {
+    /// A response as it was read; `shown` says how a header may be shown.
+    pub(crate) fn of(
+        response: &http::Response<bytes::Bytes>,
+        shown: impl Fn(&str, &str) -> String,
+    ) -> Self {
+        let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            let value = shown(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+            let plain = crate::client::escaped(&value, crate::client::Keep::None).into_owned();
+            (name.to_string(), plain)
+        };
+        Self {
+            status: response.status().as_u16(),
+            http10: response.version() == http::Version::HTTP_10,
+            headers: response.headers().iter().map(header).collect(),
+            body: Bytes(response.body().to_vec()),
+            fault: None,
+            subprotocol: None,
+            deflate: false,
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(is, _)| is.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
@@ -418,6 +448,22 @@ impl Evidence {
     pub(crate) fn unanswered(&self) -> Option<&Came> {
         let came = &self.answer.as_ref()?.came;
         came.answer().is_none().then_some(came)
+    }
+
+    /// Host and port of what is dialed.
+    pub(crate) fn dialed(&self) -> (&str, u16) {
+        match &self.proxy {
+            Some((host, port)) => (host, *port),
+            None => (&self.target.host, self.target.port),
+        }
+    }
+
+    /// What the proxy said in place of opening a tunnel.
+    pub(crate) fn no_tunnel(&self) -> Option<&Answer> {
+        match self.unanswered()? {
+            Came::NoTunnel(answer) => Some(answer),
+            _ => None,
+        }
     }
 
     /// The answer to the request that counts.

@@ -76,7 +76,7 @@ pub(super) async fn after_refusal(
             }
             _ => {}
         },
-        Came::Broken(_) | Came::NotDialed(_) | Came::NoTls(_) => {}
+        Came::Broken(_) | Came::NotDialed(_) | Came::NoTunnel(_) | Came::NoTls(_) => {}
     }
     direct(ask, way, asking, evidence).await;
 }
@@ -167,7 +167,7 @@ pub(super) async fn direct(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &
     let Some(address) = address_of(target, ask).await else { return };
     let target = direct_target(target, way.target);
     let original = way.target.authority.clone();
-    let way = Way { target: &target, address, secure: target.secure, ..way };
+    let way = Way { target: &target, address, proxy: None, secure: target.secure, ..way };
     let mut asking = asking.clone();
     // As the proxy would pass it on: what is compared is the way, not the name.
     if !asking.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {

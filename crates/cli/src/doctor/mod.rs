@@ -24,8 +24,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use tokio::net::TcpStream;
-
 use ::http::Response;
 use ask::{Ask, Door};
 use bytes::Bytes;
@@ -37,30 +35,31 @@ use probe::{
     http::{self, Asking},
     net,
     tls::{self, Trusted},
+    tunnel,
 };
 
+/// Variables by which programs are told of a proxy.
+const PROXY_VARIABLES: &[&str] =
+    &["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Who said no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refuser {
+    Server,
+    Proxy,
+}
+
 /// The diagnosis that a refusal shows by itself, without a second look: its code and title.
-pub(crate) fn at_first_sight(url: &str, response: &Response<Bytes>) -> Option<String> {
+pub(crate) fn at_first_sight(url: &str, by: Refuser, response: &Response<Bytes>) -> Option<String> {
     let target = target::Target::read(url).ok()?;
-    let answer = Answer {
-        status: response.status().as_u16(),
-        http10: response.version() == ::http::Version::HTTP_10,
-        headers: response
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect(),
-        body: evidence::Bytes(response.body().to_vec()),
-        fault: None,
-        subprotocol: None,
-        deflate: false,
-    };
+    let answer = Answer::of(response, |_, value| value.to_owned());
     let mut evidence = nothing_yet(&Ask::of(target));
     let url = evidence.target.shown();
     let took = std::time::Duration::ZERO;
-    let came = Came::Answer(answer);
+    let came = match by {
+        Refuser::Server => Came::Answer(answer),
+        Refuser::Proxy => Came::NoTunnel(answer),
+    };
     evidence.answer = Some(Exchange { request: String::new(), url, took, came });
     let found = diagnoses::find(&evidence);
     let diagnosis = found.first()?.diagnosis;
@@ -81,7 +80,16 @@ pub(crate) async fn examine(ask: &Ask) -> Result<Evidence, String> {
     evidence.dials = net::dial_all(ask, &addresses).await;
     let open = evidence.dials.iter().find(|dial| dial.came == Dialed::Open);
     let Some(address) = open.map(|dial| dial.address) else { return Ok(evidence) };
-    let way = Way::new(ask, &ask.target, address, &trust);
+    let way = Way { proxy: ask.proxy.as_ref(), ..Way::new(ask, &ask.target, address, &trust) };
+    if ask.proxy.is_some() {
+        match tunnel::look(way).await {
+            Ok(took) => evidence.tunnel = Some(took),
+            Err(exchange) => {
+                evidence.answer = Some(*exchange);
+                return Ok(evidence);
+            }
+        }
+    }
     if ask.target.secure {
         let tls = look_at_tls(ask, way).await;
         let bad = is_bad(&tls, ask.insecure);
@@ -116,7 +124,13 @@ fn nothing_yet(ask: &Ask) -> Evidence {
             no_roots: false,
         },
         name: Name::Given,
+        proxy: ask.proxy.as_ref().map(|proxy| (proxy.host().to_owned(), proxy.port())),
         dials: Vec::new(),
+        tunnel: None,
+        proxy_variable: PROXY_VARIABLES.iter().copied().find(|name| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            ask.proxy.is_none() && value.is_some()
+        }),
         tls: None,
         answer: None,
         answer_ok: false,
@@ -180,10 +194,7 @@ fn headers(ask: &Ask) -> Vec<(String, String)> {
 
 /// A handshake, and the certificate that it is about.
 async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
-    let connect = async || {
-        let tcp = tokio::time::timeout(ask.timeout, TcpStream::connect(way.address)).await;
-        tcp.ok().and_then(Result::ok)
-    };
+    let connect = async || tunnel::dial(way).await.ok();
     let gone = || Tls { failed: Some(TlsFault::Silence), ..Tls::default() };
     let Some(tcp) = connect().await else { return gone() };
     // What browsers offer for WebSockets (RFC 7301), and then, where that is refused, all.
@@ -213,9 +224,9 @@ async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
 
 /// What a server chooses that may also choose HTTP/2.
 async fn free_alpn(way: Way<'_>) -> Option<String> {
-    let tcp = tokio::time::timeout(way.timeout, TcpStream::connect(way.address)).await;
+    let tcp = tunnel::dial(way).await.ok()?;
     let all: &[&[u8]] = &[b"h2", b"http/1.1"];
-    tls::shake(tcp.ok()?.ok()?, way.target, way.trust, all, way.timeout).await.0.alpn
+    tls::shake(tcp, way.target, way.trust, all, way.timeout).await.0.alpn
 }
 
 /// The certificate that the server's own names as its issuer's (RFC 5280 §4.2.2.1). No secret goes
@@ -270,10 +281,13 @@ mod tests {
             (400, "{\"code\":1,\"message\":\"Session ID unknown\"}", "D24"),
         ] {
             let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
-            let told = at_first_sight("ws://h/ws", &response).unwrap();
+            let told = at_first_sight("ws://h/ws", Refuser::Server, &response).unwrap();
             assert!(told.starts_with(code) && told.contains("madang explain"), "{told}");
         }
+        let response = Response::builder().status(403).body(Bytes::new()).unwrap();
+        let told = at_first_sight("ws://h/ws", Refuser::Proxy, &response).unwrap();
+        assert!(told.starts_with("D30"), "{told}");
         let open = Response::builder().status(101).body(Bytes::new()).unwrap();
-        assert_eq!(at_first_sight("ws://h/ws", &open), None);
+        assert_eq!(at_first_sight("ws://h/ws", Refuser::Server, &open), None);
     }
 }

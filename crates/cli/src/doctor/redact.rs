@@ -41,7 +41,7 @@ const SECRET_NAMES: &[&str] = &["key", "sig", "code", "sid", "ticket", "pass", "
 /// Whether the value of this header is a secret.
 pub(crate) fn is_secret(header: &str) -> bool {
     let name = header.to_ascii_lowercase();
-    let is_ours = name.starts_with("sec-websocket-") || name == "www-authenticate";
+    let is_ours = name.starts_with("sec-websocket-") || name.ends_with("-authenticate");
     SECRET_HEADERS.contains(&name.as_str())
         || (!is_ours && SECRET_WORDS.iter().any(|word| name.contains(word)))
 }
@@ -169,7 +169,7 @@ pub(super) fn evidence(evidence: &mut Evidence, secrets: &[String]) {
     let exchanges = exchanges.into_iter().chain(&mut evidence.answer).chain(&mut evidence.polls);
     for exchange in exchanges {
         match &mut exchange.came {
-            Came::Answer(answer) => {
+            Came::Answer(answer) | Came::NoTunnel(answer) => {
                 for (_, value) in &mut answer.headers {
                     *value = without_end(value, secrets);
                 }
@@ -231,6 +231,7 @@ mod tests {
             ("WWW-Authenticate", "Bearer realm=\"x\"", "Bearer realm=\"x\""),
             ("Sec-WebSocket-Key", "x==", "x=="),
             ("Location", "https://h/?token=t", "https://h/?token=…"),
+            ("Proxy-Authenticate", "Basic realm=\"x\"", "Basic realm=\"x\""),
             ("Server", "nginx", "nginx"),
         ] {
             assert_eq!(header(name, value), is, "{name}");

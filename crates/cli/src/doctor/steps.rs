@@ -19,6 +19,7 @@ pub(super) struct Step {
 pub(super) fn all(evidence: &Evidence) -> Vec<Step> {
     let mut steps = vec![name(evidence)];
     steps.extend(tcp(evidence));
+    steps.extend(tunnel(evidence));
     steps.extend(tls(evidence));
     steps.extend(answer(evidence));
     steps.extend(socket(evidence));
@@ -37,7 +38,8 @@ pub(super) fn ill(evidence: &Evidence) -> Option<Class> {
         return Some(Class::Tls);
     }
     if !evidence.answer_ok {
-        return Some(if evidence.answered().is_some() { Class::Handshake } else { Class::Network });
+        let said_no = evidence.answered().is_some() || evidence.no_tunnel().is_some();
+        return Some(if said_no { Class::Handshake } else { Class::Network });
     }
     let socket = evidence.socket.as_ref();
     let dead = socket.is_some_and(|socket| {
@@ -57,7 +59,7 @@ fn step(ok: bool, en: &str, ko: &str, text: Said) -> Step {
 }
 
 fn name(evidence: &Evidence) -> Step {
-    let host = &evidence.target.host;
+    let (host, _) = evidence.dialed();
     let list: Vec<_> = evidence.dials.iter().map(|dial| dial.address.ip().to_string()).collect();
     let list = list.join(", ");
     match &evidence.name {
@@ -89,6 +91,25 @@ fn tcp(evidence: &Evidence) -> Vec<Step> {
         step(dial.came == Dialed::Open, "tcp", "TCP", text)
     };
     evidence.dials.iter().map(line).collect()
+}
+
+fn tunnel(evidence: &Evidence) -> Option<Step> {
+    let (host, port) = (&evidence.target.host, evidence.target.port);
+    let refused = evidence.answer.as_ref().map(|exchange| &exchange.came);
+    let (ok, text) = match (evidence.tunnel, refused) {
+        (Some(took), _) => {
+            let ms = took.as_millis();
+            let en = format!("tunnel to {host}:{port} ({ms} ms)");
+            (true, Said { en, ko: format!("{host}:{port}(으)로 터널 ({ms} ms)") })
+        }
+        (None, Some(Came::NoTunnel(answer))) => {
+            let status = answer.status;
+            let en = format!("no tunnel to {host}:{port}: HTTP {status}");
+            (false, Said { en, ko: format!("{host}:{port}(으)로 터널 없음: HTTP {status}") })
+        }
+        _ => return None,
+    };
+    Some(step(ok, "proxy", "프록시", text))
 }
 
 fn tls(evidence: &Evidence) -> Option<Step> {
@@ -149,6 +170,7 @@ fn answer(evidence: &Evidence) -> Option<Step> {
             said!("a broken answer: “{text}”", "깨진 대답: “{text}”")
         }
         Came::NotDialed(why) => Said::same(why.clone()),
+        Came::NoTunnel(_) => return None,
         Came::NoTls(failed) => fault(failed),
     };
     let (en, ko) = match evidence.wanted {

@@ -3,7 +3,7 @@
 use super::{
     bed::{Bed, Case, check},
     certificates::self_signed,
-    proxies::{apache, at, free_port},
+    proxies::{apache, at, free_port, tunnels},
     yard::Yard,
 };
 
@@ -77,6 +77,28 @@ pub(crate) const CASES: &[Case] = &[
                 &[],
             );
             at(proxy, yard).map(|bed| bed.and(&["--hold", "5s"]))
+        },
+    },
+    Case {
+        name: "Apache as the network's proxy, and no login",
+        codes: &["D30"],
+        exit: 30,
+        make: || {
+            let yard = Yard::start(&[]);
+            let proxy = tunnels(yard.address.port())?;
+            let through = format!("http://127.0.0.1:{}", proxy.port);
+            let bed = Bed::new(&[&yard.url("/ws"), "--proxy", &through]);
+            Some(bed.keep(proxy).keep(yard))
+        },
+    },
+    Case {
+        name: "Apache as the network's proxy, which allows only port 443",
+        codes: &["D30"],
+        exit: 30,
+        make: || {
+            let proxy = tunnels(443)?;
+            let through = format!("http://ana:secret@127.0.0.1:{}", proxy.port);
+            Some(Bed::new(&["wss://chat.invalid:8443/ws", "--proxy", &through]).keep(proxy))
         },
     },
     Case {

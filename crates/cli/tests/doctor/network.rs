@@ -72,6 +72,10 @@ fn after_a_proxy_line(stream: &mut TcpStream) -> bool {
     line.starts_with(b"PROXY TCP4 ")
 }
 
+fn proxy(server: &Server) -> String {
+    format!("http://{}", server.address)
+}
+
 fn good(stream: &mut TcpStream) {
     if let Some(head) = head(stream)
         && wire::upgrade(stream, &head, &wire::Answering::default())
@@ -253,6 +257,40 @@ pub(crate) const CASES: &[Case] = &[
                 }
             });
             Some(Bed::new(&[&format!("ws://localhost:{}/ws", server.port())]).keep(server))
+        },
+    },
+    Case {
+        name: "the network's proxy does not reach the server",
+        codes: &["D30"],
+        exit: 30,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                if head(&mut stream).is_some_and(|head| head.method == "CONNECT") {
+                    say(&mut stream, "503 Service Unavailable", "DNS failure");
+                }
+            });
+            Some(Bed::new(&["wss://chat.invalid/ws", "--proxy", &proxy(&server)]).keep(server))
+        },
+    },
+    Case {
+        name: "the network's proxy is not there",
+        codes: &["D03"],
+        exit: 10,
+        make: || {
+            let (socket, port) = taken();
+            let proxy = format!("127.0.0.1:{port}");
+            Some(Bed::new(&["wss://chat.invalid/ws", "--proxy", &proxy]).keep(socket))
+        },
+    },
+    Case {
+        name: "the network's proxy stays mute",
+        codes: &["D05"],
+        exit: 10,
+        make: || {
+            let server = Server::new(|mut stream, _| wire::listen(&mut stream));
+            let through = proxy(&server);
+            let bed = Bed::new(&["wss://chat.invalid/ws", "--proxy", &through, "--timeout", "1s"]);
+            Some(bed.keep(server))
         },
     },
     Case {

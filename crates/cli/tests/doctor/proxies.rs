@@ -142,6 +142,11 @@ pub(crate) fn apache_modules() -> String {
         "ssl",
         "socache_shmcb",
         "headers",
+        "proxy_connect",
+        "auth_basic",
+        "authn_core",
+        "authn_file",
+        "authz_user",
     ];
     modules
         .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
@@ -189,8 +194,43 @@ pub(crate) fn passing(yard: &Yard, more: &str) -> String {
 
 pub(crate) const UPGRADING: &str = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_set_header Host $http_host;";
 
+/// Apache as the proxy of a network: who has logged in gets a tunnel to the port.
+pub(crate) fn tunnels(port: u16) -> Option<Proxy> {
+    let site = format!(
+        "ProxyRequests On\nAllowCONNECT {port}\n<Proxy \"*\">\nAuthType Basic\nAuthName \"network\"\n\
+         AuthUserFile DIR/users\nRequire valid-user\n</Proxy>"
+    );
+    // The SHA-1 of "secret", as `htpasswd -s` writes it.
+    apache(&site, &[("users", "ana:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n")])
+}
+
 pub(crate) fn mute() -> Server {
     Server::new(|mut stream, _| wire::listen(&mut stream))
+}
+
+#[test]
+fn a_tunnel_through_apache_is_well() {
+    let yard = Yard::start(&[]);
+    let Some(proxy) = tunnels(yard.address.port()) else { return };
+    let through = format!("http://ana:secret@127.0.0.1:{}", proxy.port);
+    for (url, door) in [(yard.url("/ws"), "raw"), (yard.url("/"), "socketio")] {
+        let told = super::bed::examine(
+            &[&url, "--as", door, "--proxy", &through, "--direct", &url].map(str::to_owned),
+        );
+        assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
+        assert_eq!(
+            told.json["evidence"]["dials"][0]["address"],
+            through["http://ana:secret@".len()..]
+        );
+        let text = told.json.to_string();
+        assert!(!text.contains("secret") && !text.contains("YW5hOnNlY3JldA"), "{text}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_madang"))
+        .args(["connect", &yard.url("/ws/kitchen"), "--proxy", &through, "--wait", "0"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// As the lines of the diagnoses say, all is well.

@@ -8,14 +8,15 @@ use bytes::BytesMut;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Uri};
 use madang_ws::Role;
-use madang_ws::handshake::client::{self, RequestError, ResponseParser};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use madang_ws::handshake::client::{self, RequestError};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 #[cfg(feature = "tls")]
 use {std::sync::Arc, tokio_rustls::rustls::ClientConfig};
 
 use super::connect_error::{ConnectError, Phase};
+use super::proxy::{self, Proxy};
 use super::{DeflateSettings, Keepalive, Limits, Options, Transport, WebSocket, body, url};
 
 /// Opens a WebSocket to a `ws://` or `wss://` URL, within ten seconds. [`Connect`] can do more.
@@ -62,6 +63,7 @@ pub struct Connect {
     options: Options,
     redirects: u8,
     timeout: Duration,
+    proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
     tls: Option<Arc<ClientConfig>>,
 }
@@ -77,6 +79,7 @@ impl Connect {
             options: Options::client(),
             redirects: 0,
             timeout: Duration::from_secs(10),
+            proxy: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -142,6 +145,12 @@ impl Connect {
         self
     }
 
+    /// Tunnels every connection through an HTTP proxy, which also looks up the host's name.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// How to open TLS for `wss://`. By default the certificates that the operating system trusts
     /// are trusted.
     #[cfg(feature = "tls")]
@@ -170,7 +179,7 @@ impl Connect {
     }
 
     /// Opens the WebSocket on a byte stream that leads to the server, such as a tunnel or a
-    /// `UnixStream`. Follows no redirect, and opens no TLS.
+    /// `UnixStream`. Follows no redirect, asks no proxy, and opens no TLS.
     pub async fn open_on<S>(self, mut io: S) -> Result<(WebSocket<S>, Response<()>), ConnectError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -215,7 +224,15 @@ impl Connect {
             return Err(ConnectError::NoTls);
         }
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let tcp = dial_tcp(host, port, deadline).await?;
+        let tcp = match &self.proxy {
+            Some(proxy) => {
+                let mut tcp = dial_tcp(proxy.host(), proxy.port(), deadline).await?;
+                let tunnel = proxy.tunnel(&mut tcp, host, port);
+                within(deadline, Phase::Tunnel, tunnel).await??;
+                tcp
+            }
+            None => dial_tcp(host, port, deadline).await?,
+        };
         #[cfg(feature = "tls")]
         if secure {
             let opened = super::tls::connect(tcp, host, self.tls.clone());
@@ -307,17 +324,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     let lost = |error: io::Error| ConnectError::Io(error.into());
     io.write_all(&request).await.map_err(lost)?;
     io.flush().await.map_err(lost)?;
-    let mut parser = ResponseParser::new();
-    let mut bytes = BytesMut::with_capacity(4096);
-    loop {
-        bytes.clear();
-        if io.read_buf(&mut bytes).await.map_err(lost)? == 0 {
-            return Err(lost(io::ErrorKind::UnexpectedEof.into()));
-        }
-        if let Some((response, used)) = parser.push(&bytes)? {
-            return Ok((response, bytes.split_off(used)));
-        }
-    }
+    proxy::head(io).await
 }
 
 async fn refused<S: AsyncRead + Unpin>(

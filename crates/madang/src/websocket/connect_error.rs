@@ -22,6 +22,9 @@ pub enum ConnectError {
     /// The header with this name cannot be sent.
     #[error("the header {0:?} has a name or value that HTTP does not allow")]
     Header(String),
+    /// Not the URL of a proxy. It is not shown: it may have a password in it.
+    #[error("the proxy's URL is none such as http://user:password@proxy.example:3128")]
+    Proxy,
     /// The crate was built without its feature `tls`.
     #[error("wss:// needs the feature `tls`")]
     NoTls,
@@ -43,6 +46,9 @@ pub enum ConnectError {
         #[source]
         error: IoError,
     },
+    /// The proxy refused to open a tunnel: its whole answer, the body up to 64 KiB.
+    #[error("the proxy answered {} instead of opening a tunnel", .0.status())]
+    Tunnel(Box<Response<Bytes>>),
     /// TLS could not be opened: most often a certificate that is not trusted.
     #[error("TLS failed: {0}")]
     Tls(#[source] IoError),
@@ -64,7 +70,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// The server's answer, if it refused.
+    /// The server's answer, if it refused. A proxy's is in [`Tunnel`](Self::Tunnel).
     pub fn response(&self) -> Option<&Response<Bytes>> {
         match self {
             Self::Refused(response) => Some(response),
@@ -81,6 +87,8 @@ pub enum Phase {
     Dns,
     /// Connecting by TCP.
     Tcp,
+    /// Waiting for the proxy to open a tunnel.
+    Tunnel,
     /// Opening TLS.
     Tls,
     /// Waiting for the answer to the upgrade.
@@ -92,6 +100,7 @@ impl fmt::Display for Phase {
         f.write_str(match self {
             Self::Dns => "address of the host",
             Self::Tcp => "TCP connection",
+            Self::Tunnel => "tunnel through the proxy",
             Self::Tls => "TLS connection",
             Self::Handshake => "answer to the handshake",
         })

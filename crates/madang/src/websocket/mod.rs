@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod message;
 mod options;
+mod proxy;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use madang_ws::deflate::{Agreement, Settings as DeflateSettings};
 pub use madang_ws::{CloseCode, Closed, ClosedBy, Limits, Role};
 pub use message::{Event, Message};
 pub use options::{Keepalive, Options};
+pub use proxy::Proxy;
 pub use split::{Reader, Writer};
 pub use transport::Transport;
 

@@ -253,7 +253,9 @@ fn offered_protocols(protocols: &[String]) -> Result<Option<HeaderValue>, Reques
     HeaderValue::try_from(&list).map(Some).map_err(|_| RequestError::Protocol(list))
 }
 
-fn basic_authorization(url: &Uri) -> Result<Option<HeaderValue>, RequestError> {
+/// The `user:password@` of a URL as basic authentication (RFC 7617 §2), if it has any. The value is
+/// marked as sensitive.
+pub fn basic_authorization(url: &Uri) -> Result<Option<HeaderValue>, RequestError> {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     let Some((user_info, _)) = authority.rsplit_once('@') else { return Ok(None) };
     let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));

@@ -22,7 +22,7 @@ pub(super) const D01: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let Name::Failed(why) = &evidence.name else { return None };
-    let host = &evidence.target.host;
+    let (host, _) = evidence.dialed();
     let mut wire = vec![said!("look-up of {host}: {why}", "{host} 조회: {why}")];
     if let Some(resolvers) = resolvers() {
         wire.push(said!(
@@ -30,7 +30,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             "이 컴퓨터의 리졸버: {resolvers}"
         ));
     }
-    let seen = Seen::new(wire)?;
+    let seen = with_proxy(Seen::new(wire)?, evidence);
     if why.contains("emporary") || why.contains("in time") {
         return Some(seen.means(said!(
             "The resolver itself did not answer, so that nothing is known of the name.",

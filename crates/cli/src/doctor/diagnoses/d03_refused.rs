@@ -26,12 +26,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if !none_opens || !refused {
         return None;
     }
+    let seen = with_proxy(Seen::new(evidence.dials.iter().map(dial))?, evidence);
+    if evidence.proxy.is_some() {
+        return Some(seen.means(said!(
+            "Nothing listens where --proxy says that the proxy is.",
+            "--proxy가 가리키는 곳에서 기다리는 프로그램이 없습니다."
+        )));
+    }
     let port = evidence.target.port;
     let lines = vec![
         format!("docker run -p {port}:{port} …      # docker ps shows what is published"),
         format!("madang serve --listen 0.0.0.0:{port}"),
     ];
-    Some(Seen::new(evidence.dials.iter().map(dial))?.lines(lines))
+    Some(seen.lines(lines))
 }
 
 /// An attempt, in words.

@@ -26,5 +26,5 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if dials.is_empty() || !lost {
         return None;
     }
-    Seen::new(dials.iter().map(super::d03_refused::dial))
+    Some(with_proxy(Seen::new(dials.iter().map(super::d03_refused::dial))?, evidence))
 }

@@ -38,7 +38,23 @@ fn seen(evidence: &Evidence) -> Seen {
     }
     wire.extend(looked(evidence));
     let seen = Seen { wire, ..Seen::default() };
-    woken(evidence, seen)
+    woken(evidence, of_proxy(evidence, seen))
+}
+
+/// It was the proxy's port.
+pub(super) fn of_proxy(evidence: &Evidence, seen: Seen) -> Seen {
+    if evidence.proxy.is_none() || evidence.tunnel.is_some() {
+        return seen;
+    }
+    let (host, port) = evidence.dialed();
+    seen.means(said!(
+        "What was asked is the proxy: {host}:{port} took the connection and did not answer CONNECT. It is no HTTP proxy, wants TLS or SOCKS, or waits for the server itself.",
+        "물어본 곳은 프록시입니다. {host}:{port}가 연결은 받았지만 CONNECT에 답하지 않았습니다. HTTP 프록시가 아니거나, TLS나 SOCKS를 원하거나, 서버를 기다리고 있습니다."
+    ))
+    .cure(said!(
+        "Compare with `curl -v --proxy http://{host}:{port} https://example.com/`, and look where the network's own documentation says that the proxy is.",
+        "`curl -v --proxy http://{host}:{port} https://example.com/`의 결과와 비교하고, 프록시 주소를 네트워크 안내에서 확인하십시오."
+    ))
 }
 
 /// What the second looks came to.
@@ -46,7 +62,7 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
     let told = |kind: LookKind, en: &str, ko: &str| {
         let look = evidence.look(kind)?;
         let what = match &look.exchange.came {
-            Came::Answer(answer) => format!("HTTP {}", answer.status),
+            Came::Answer(answer) | Came::NoTunnel(answer) => format!("HTTP {}", answer.status),
             Came::Silence | Came::NoTls(TlsFault::Silence) => "—".into(),
             Came::Closed | Came::NoTls(TlsFault::Closed) => "FIN".into(),
             Came::Reset | Came::NoTls(TlsFault::Reset) => "RST".into(),

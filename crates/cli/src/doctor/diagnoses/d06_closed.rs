@@ -36,5 +36,6 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "TCP는 열렸지만 {how}, 한 바이트도 오지 않았습니다{took}"
     )];
     wire.extend(super::d05_mute::looked(evidence));
-    Some(super::d05_mute::woken(evidence, Seen { wire, ..Seen::default() }))
+    let seen = super::d05_mute::of_proxy(evidence, Seen { wire, ..Seen::default() });
+    Some(super::d05_mute::woken(evidence, seen))
 }

@@ -5,7 +5,10 @@ use super::prelude::*;
 pub(super) const D30: Diagnosis = Diagnosis {
     code: "D30",
     class: Class::Handshake,
-    title: Text::new("a proxy on the way wants a login", "중간 프록시가 로그인을 요구합니다"),
+    title: Text::new(
+        "a proxy on the way wants a login, or opens no tunnel",
+        "중간 프록시가 로그인을 요구하거나 터널을 열지 않습니다",
+    ),
     means: Text::new(
         "Not the server answered but a proxy of this network, which lets through only who has logged in to it.",
         "서버가 아니라 이 네트워크의 프록시가 답했습니다. 로그인한 사용자만 통과시킵니다.",
@@ -17,5 +20,37 @@ pub(super) const D30: Diagnosis = Diagnosis {
     lines: Lines::None,
     unseen: None,
     goes_on: false,
-    sees: |evidence| Some(Seen::answer(evidence.refusal().filter(|answer| answer.status == 407)?)),
+    sees,
 };
+
+fn sees(evidence: &Evidence) -> Option<Seen> {
+    let Some(answer) = evidence.no_tunnel() else {
+        return Some(Seen::answer(evidence.refusal().filter(|answer| answer.status == 407)?));
+    };
+    let (host, port) = (&evidence.target.host, evidence.target.port);
+    let seen = Seen::answer(answer);
+    Some(match answer.status {
+        407 => seen.cure(said!(
+            "Give the login with it: --proxy http://USER:PASSWORD@PROXY:PORT. Programs read the same from HTTPS_PROXY.",
+            "로그인을 함께 적으십시오: --proxy http://USER:PASSWORD@PROXY:PORT. 프로그램들은 같은 값을 HTTPS_PROXY에서 읽습니다."
+        )),
+        500.. => seen
+            .means(said!(
+                "The proxy did not reach {host}:{port}: it cannot look the name up, nothing listens there, or packets are dropped behind it.",
+                "프록시가 {host}:{port}에 닿지 못했습니다. 이름을 찾지 못하거나, 기다리는 프로그램이 없거나, 그 뒤에서 패킷이 버려집니다."
+            ))
+            .cure(said!(
+                "Without --proxy the doctor says whether the server can be reached from here at all; from the proxy's machine `curl -v` shows what it sees.",
+                "--proxy 없이 진단하면 여기서 서버에 닿는지 알 수 있고, 프록시가 있는 컴퓨터의 `curl -v`는 프록시가 보는 것을 보여 줍니다."
+            )),
+        _ => seen
+            .means(said!(
+                "The proxy opens no tunnel to {host}:{port}. Many allow only port 443, or only hosts on a list.",
+                "프록시가 {host}:{port}(으)로 터널을 열지 않습니다. 443번 포트나 목록에 있는 호스트만 허용하는 프록시가 많습니다."
+            ))
+            .cure(said!(
+                "Serve it as wss:// on port 443, or have the host allowed (squid: an `http_access allow CONNECT` line and the port in `SSL_ports`).",
+                "443번 포트에서 wss://로 서비스하거나 이 호스트를 허용하게 하십시오(squid: `http_access allow CONNECT` 줄과 `SSL_ports`의 포트)."
+            )),
+    })
+}

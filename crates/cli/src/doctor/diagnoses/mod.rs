@@ -59,7 +59,7 @@ use serde::Serialize;
 
 use super::{
     evidence::{Answer, Evidence},
-    lang::{Said, Text},
+    lang::{Said, Text, said},
     proxies::Lines,
 };
 
@@ -310,6 +310,15 @@ fn shown(answer: &Answer) -> Said {
     Said::same(crate::client::escaped(&text, crate::client::Keep::Lines).into_owned())
 }
 
+/// Whoever must go through a proxy does not get there without it.
+fn with_proxy(seen: Seen, evidence: &Evidence) -> Seen {
+    let Some(variable) = evidence.proxy_variable else { return seen };
+    seen.also(said!(
+        "{variable} is set, and this was tried without a proxy: --proxy \"${variable}\" goes through it",
+        "{variable}이(가) 설정되어 있지만 프록시 없이 시도했습니다. --proxy \"${variable}\"(으)로 거쳐 갈 수 있습니다"
+    ))
+}
+
 fn seconds(time: std::time::Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 10.0 { format!("{seconds:.1}") } else { format!("{seconds:.0}") }
@@ -317,7 +326,7 @@ fn seconds(time: std::time::Duration) -> String {
 
 /// What every file of a diagnosis needs.
 mod prelude {
-    pub(super) use super::{Class, Diagnosis, Seen, seconds, shown};
+    pub(super) use super::{Class, Diagnosis, Seen, seconds, shown, with_proxy};
     pub(super) use crate::doctor::{
         evidence::*,
         lang::{Said, Text, said},

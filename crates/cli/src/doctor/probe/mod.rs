@@ -9,13 +9,15 @@ pub(super) mod size;
 pub(super) mod socket;
 pub(super) mod stream;
 pub(super) mod tls;
+pub(super) mod tunnel;
 
 use std::{io, net::SocketAddr, time::Duration};
+
+use madang::websocket::Proxy;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
 };
 
 use super::{
@@ -32,7 +34,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     pub(super) target: &'a Target,
+    /// The target's, or the proxy's.
     pub(super) address: SocketAddr,
+    /// What stands at that address, and leads to the target.
+    pub(super) proxy: Option<&'a Proxy>,
     pub(super) timeout: Duration,
     pub(super) trust: &'a tls::Trusted,
     /// A line that a balancer would send first.
@@ -54,6 +59,7 @@ impl<'a> Way<'a> {
         Self {
             target,
             address,
+            proxy: None,
             timeout: ask.timeout,
             trust,
             proxy_header: false,
@@ -68,13 +74,7 @@ impl<'a> Way<'a> {
 
     /// A new connection, with TLS where that is wanted.
     pub(super) async fn open(self) -> Result<Box<dyn Io>, Came> {
-        let mut tcp = match timeout(self.timeout, TcpStream::connect(self.address)).await {
-            Ok(Ok(tcp)) => tcp,
-            Ok(Err(error)) => return Err(Came::NotDialed(error.to_string())),
-            Err(_) => return Err(Came::NotDialed("no answer in time".into())),
-        };
-        // Only speed is lost if it fails.
-        drop(tcp.set_nodelay(true));
+        let mut tcp = tunnel::dial(self).await?;
         if self.proxy_header {
             let line = proxy_line(&tcp).unwrap_or_else(|_| "PROXY UNKNOWN\r\n".to_owned());
             let wrote = tokio::io::AsyncWriteExt::write_all(&mut tcp, line.as_bytes()).await;

@@ -15,17 +15,20 @@ use crate::doctor::{
 /// Most addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 16;
 
-/// Looks the name up.
+/// Looks the name up: the proxy's, where there is one, which then looks up the target's.
 pub(in crate::doctor) async fn resolve(ask: &Ask) -> (Name, Vec<SocketAddr>) {
-    let target = &ask.target;
+    let (host, port) = match &ask.proxy {
+        Some(proxy) => (proxy.host(), proxy.port()),
+        None => (ask.target.host.as_str(), ask.target.port),
+    };
     if !ask.resolve.is_empty() {
-        let given = ask.resolve.iter().map(|&ip| SocketAddr::new(ip, target.port));
+        let given = ask.resolve.iter().map(|&ip| SocketAddr::new(ip, port));
         return (Name::Given, given.take(MAX_ADDRESSES).collect());
     }
-    if let Ok(ip) = target.host.parse::<IpAddr>() {
-        return (Name::Given, vec![SocketAddr::new(ip, target.port)]);
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return (Name::Given, vec![SocketAddr::new(ip, port)]);
     }
-    look_up(&target.host, target.port, ask.timeout).await
+    look_up(host, port, ask.timeout).await
 }
 
 pub(in crate::doctor) async fn look_up(

@@ -56,6 +56,18 @@ fn socket_io_on_a_terminal() {
     assert_eq!(screen.end().0, Some(0));
 }
 
+#[test]
+fn a_close_before_the_login_is_no_success() {
+    let peer = Peer::new();
+    let program = connect(&[&url(&peer), "--as", "socketio"]);
+    let mut ws = Ws::accept(&peer, None);
+    ws.close(1000, "not you");
+    drop(ws);
+    let (code, _, errors) = program.end();
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("its reason: not you, before it answered the login"), "{errors}");
+}
+
 /// The server's end of a STOMP connection, whose CONNECT has come.
 fn stomp(peer: &Peer) -> (Ws, String) {
     let mut ws = Ws::accept(peer, Some("v12.stomp"));

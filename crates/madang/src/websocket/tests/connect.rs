@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use madang_ws::handshake::client;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,7 +16,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_tungstenite::accept_async;
 
-use super::super::{CloseCode, Connect, ConnectError, Phase, connect};
+use super::super::{CloseCode, Connect, ConnectError, Phase, Proxy, connect};
 
 /// Takes one connection after another, reads a request, and writes the next answer.
 async fn answers<I: IntoIterator<Item = String>>(make: impl Fn(SocketAddr) -> I) -> SocketAddr
@@ -163,6 +164,76 @@ async fn redirects_are_followed_when_told() {
     let address = answers(redirect).await;
     let error = connect(format!("ws://{address}/")).await.unwrap_err();
     assert_eq!(error.response().unwrap().headers()["location"], "/a");
+}
+
+/// A proxy that lets who has logged in reach `to`, whatever was asked for; with the requests.
+async fn proxy(to: SocketAddr) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (heard, requests) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let request = read_request(&mut client).await;
+            let knows = request.contains("\r\nProxy-Authorization: Basic YW5hOnNlY3JldA==\r\n");
+            heard.send(request).unwrap();
+            if !knows {
+                let no = "HTTP/1.0 407 Log in\r\nProxy-Authenticate: Basic\r\n\r\nwho?";
+                client.write_all(no.as_bytes()).await.unwrap();
+                continue;
+            }
+            let mut server = tokio::net::TcpStream::connect(to).await.unwrap();
+            client.write_all(b"HTTP/1.0 200 Connection established\r\n\r\n").await.unwrap();
+            tokio::spawn(async move {
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (address, requests)
+}
+
+#[tokio::test]
+async fn through_a_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, mut requests) = proxy(listener.local_addr().unwrap()).await;
+    tokio::spawn(async move {
+        let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+        let message = socket.next().await.unwrap().unwrap();
+        socket.send(message).await.unwrap();
+    });
+    let open = |login: &str| {
+        let proxy = Proxy::new(format!("http://{login}{address}")).unwrap();
+        // Only the proxy knows that name.
+        Connect::to("ws://yard.invalid:8000/").proxy(proxy).open()
+    };
+    let (mut socket, _) = open("ana:secret@").await.unwrap();
+    socket.send("hello").await.unwrap();
+    assert_eq!(socket.recv().await, Some(Ok("hello".into())));
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.starts_with("CONNECT yard.invalid:8000 HTTP/1.1\r\nHost: yard.invalid:8000\r\n")
+    );
+
+    let error = open("").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the proxy answered 407 Proxy Authentication Required instead of opening a tunnel"
+    );
+    let ConnectError::Tunnel(answer) = error else { panic!("{error:?}") };
+    assert_eq!(answer.headers()["proxy-authenticate"], "Basic");
+    assert_eq!(answer.body(), "who?");
+}
+
+#[tokio::test]
+async fn proxies_that_are_none() {
+    let through = |address| Connect::to("ws://h/").proxy(Proxy::new(format!("{address}")).unwrap());
+    let wrong = ["HTTP/1.1 200 OK\r\n\r\nhello", "SSH-2.0-OpenSSH\r\n"];
+    let address = answers(|_| wrong.map(str::to_owned)).await;
+    assert!(matches!(through(address).open().await, Err(ConnectError::Io(_))));
+    assert!(matches!(through(address).open().await, Err(ConnectError::Head(_))));
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let open = through(mute.local_addr().unwrap()).timeout(Duration::from_millis(20)).open();
+    assert!(matches!(open.await, Err(ConnectError::Timeout(Phase::Tunnel))));
 }
 
 /// Trusts these certificates and no others.
