@@ -5,15 +5,19 @@ use std::{path::Path, sync::Arc};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
-        self, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore,
+        SignatureScheme,
         client::{
-            WantsClientCert,
+            WantsClientCert, WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+            verify_server_name,
         },
         crypto::{self, CryptoProvider, aws_lc_rs},
         pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
+        server::ParsedCertificate,
     },
 };
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Speaks HTTP/1.1 to a server that is trusted as [`trusting`] says.
 pub(super) fn connector(ca: Option<&Path>, is_insecure: bool) -> Result<TlsConnector, String> {
@@ -32,15 +36,15 @@ pub(crate) fn trusting(
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS cannot be used: {error}"))?;
-    Ok(if is_insecure {
-        let any = Arc::new(AnyCertificate(provider));
-        builder.dangerous().with_custom_certificate_verifier(any)
-    } else {
-        builder.with_root_certificates(match ca {
-            Some(file) => roots_of(file)?,
-            None => roots_of_system()?,
-        })
-    })
+    let verifier: Arc<dyn ServerCertVerifier> = match ca {
+        _ if is_insecure => Arc::new(AnyCertificate(provider)),
+        Some(file) => Arc::new(Pinned {
+            certificates: certificates_of(file)?,
+            others: verifier(roots_of(file)?, provider)?,
+        }),
+        None => return Ok(builder.with_root_certificates(roots_of_system()?)),
+    };
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
 /// What to do about a handshake that failed.
@@ -57,16 +61,22 @@ pub(super) fn explained(error: &std::io::Error) -> String {
 }
 
 /// The certificates of a PEM file.
-pub(crate) fn roots_of(file: &Path) -> Result<RootCertStore, String> {
+pub(crate) fn certificates_of(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bad = |why: String| format!("--ca {}: {why}", file.display());
     let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-    }
-    if roots.is_empty() {
+    let all = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let all = all.map_err(|error| bad(error.to_string()))?;
+    if all.is_empty() {
         return Err(bad("it has no certificate (-----BEGIN CERTIFICATE-----)".into()));
+    }
+    Ok(all)
+}
+
+/// The same, to trust what they sign.
+pub(crate) fn roots_of(file: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates_of(file)? {
+        roots.add(certificate).map_err(|error| format!("--ca {}: {error}", file.display()))?;
     }
     Ok(roots)
 }
@@ -83,6 +93,72 @@ pub(crate) fn roots_of_system() -> Result<RootCertStore, String> {
         ));
     }
     Ok(roots)
+}
+
+fn verifier(
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, String> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| format!("TLS cannot be used: {error}"))
+}
+
+/// Whoever names a server's own certificate trusts it, also where it says that it is an authority's
+/// (as `openssl req -x509` makes them). Its dates and names still count.
+#[derive(Debug)]
+struct Pinned {
+    certificates: Vec<CertificateDer<'static>>,
+    others: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.others.verify_server_cert(leaf, rest, name, ocsp, now);
+        if verified.is_ok() || !self.certificates.contains(leaf) {
+            return verified;
+        }
+        let (_, read) = X509Certificate::from_der(leaf)
+            .map_err(|_| rustls::Error::from(CertificateError::BadEncoding))?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now > read.validity().not_after.timestamp() {
+            return Err(CertificateError::Expired.into());
+        }
+        if now < read.validity().not_before.timestamp() {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.others.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.others.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.others.supported_verify_schemes()
+    }
 }
 
 /// Believes every certificate; that the server has its key is still checked.

@@ -190,3 +190,54 @@ pub(crate) fn meaning(code: u16) -> Text {
         |(_, _, text)| *text,
     )
 }
+
+/// What to do, where the code says so much.
+pub(crate) fn cure(code: u16) -> Option<Text> {
+    Some(match code {
+        1000 | 1005 => Text::new(
+            "If it was not to end, look in the server's code for what calls `close()` right after the handshake: often a missing room, user or message of login.",
+            "끝날 때가 아니라면 핸드셰이크 직후 `close()`를 부르는 곳을 서버 코드에서 찾으십시오. 대개 방, 사용자, 로그인 메시지가 없을 때입니다.",
+        ),
+        1001 | 1012 => Text::new(
+            "Connect again with growing pauses; if it never lasts, see why the server restarts.",
+            "간격을 늘려 가며 다시 접속하십시오. 계속 그렇다면 서버가 왜 다시 시작하는지 보십시오.",
+        ),
+        1003 | 1007 => Text::new(
+            "Send what the server expects: text or binary, and text as UTF-8.",
+            "서버가 기대하는 종류(텍스트/바이너리)로, 텍스트는 UTF-8로 보내십시오.",
+        ),
+        1006 => Text::new(
+            "Look in the logs of the server and of the proxy for a crash or a time limit at this time; --direct URL shows which of the two cuts.",
+            "이 시각의 서버와 프록시 로그에서 오류나 시간 한도를 찾으십시오. --direct URL로 어느 쪽이 끊는지 알 수 있습니다.",
+        ),
+        1008 => Text::new(
+            "Try with --token, --header 'Cookie: …' or --origin of the page; the reason beside the code often names the rule.",
+            "--token, --header 'Cookie: …', 또는 페이지의 --origin으로 시도하십시오. 코드 옆의 이유에 규칙이 적혀 있을 때가 많습니다.",
+        ),
+        1009 => Text::new(
+            "Send less in one message, or raise the server's limit; --max-size finds it.",
+            "한 메시지에 덜 보내거나 서버의 한도를 올리십시오. --max-size로 한도를 찾을 수 있습니다.",
+        ),
+        1011 => Text::new(
+            "The server's log has the stack trace of this time: its handler failed.",
+            "서버의 처리기가 실패했습니다. 이 시각의 서버 로그에 오류 내용이 있습니다.",
+        ),
+        1013 | 4100..=4199 | 4429 => Text::new(
+            "Come back later, with growing pauses; raise the server's limit of connections, or add a node.",
+            "간격을 늘려 가며 나중에 다시 접속하고, 서버의 연결 한도를 올리거나 노드를 늘리십시오.",
+        ),
+        3000 | 3500 | 4001 | 4003 | 4009 | 4401 | 4403 => Text::new(
+            "Log in first, and send the proof in the way that this server reads it: --token, a cookie, the query, or the first message.",
+            "먼저 로그인하고, 이 서버가 읽는 방식(--token, 쿠키, 쿼리, 첫 메시지)으로 인증 정보를 보내십시오.",
+        ),
+        4406 => Text::new(
+            "Ask for the subprotocol: --subprotocol graphql-transport-ws (or graphql-ws with old servers).",
+            "서브프로토콜을 요청하십시오: --subprotocol graphql-transport-ws(옛 서버는 graphql-ws).",
+        ),
+        4408 => Text::new(
+            "The server waits for a first message (graphql-ws: connection_init) and gives up without it: let the client send it at once.",
+            "서버가 첫 메시지(graphql-ws: connection_init)를 기다리다 포기했습니다. 클라이언트가 바로 보내게 하십시오.",
+        ),
+        _ => return None,
+    })
+}

@@ -13,14 +13,18 @@ use super::{
     probe::{
         Way, hold,
         http::{self, Asking, Got},
-        login, size,
+        login::{self, Beats},
+        size,
         socket::{Live, first_exchange},
         stream,
     },
+    target::Target,
 };
 
 /// After the pong, a server that is going to close at once may do so.
 const MOMENT: Duration = Duration::from_secs(1);
+/// A chain of redirects is followed so far; browsers go to 20.
+const REDIRECTS: usize = 5;
 /// Polls of one session, each on a connection of its own.
 const POLLS: usize = 4;
 
@@ -49,6 +53,7 @@ async fn keep(
     evidence.clock_ahead = clock_ahead(&got.exchange.came);
     evidence.answer = Some(got.exchange.clone());
     (evidence.wanted, evidence.answer_ok) = (wanted, ok);
+    looks::other_family(way, asking, evidence).await;
     if !ok {
         looks::after_refusal(ask, way, asking, evidence).await;
     }
@@ -64,11 +69,15 @@ async fn upgrade(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let Some(open) = open.filter(|_| is_open) else { return };
     let mut live = Live::new(open);
     let mut socket = Socket::default();
-    let answer = login::login(ask, &mut live, &mut socket).await;
-    let said_no = matches!(answer, Some(Login::Refused(_) | Login::Nothing));
+    let answer = login::login(ask, Beats::Some, &mut live, &mut socket).await;
+    let mut said_no = matches!(answer, Some(Login::Refused(_) | Login::Nothing));
     socket.login = answer;
     if socket.end.is_none() && !said_no {
         let more = first_exchange(&mut live, ask.timeout, MOMENT).await;
+        if let Some(no) = more.messages.iter().find(|text| login::taken_back(ask.door, text)) {
+            socket.login = Some(Login::Refused(no.clone()));
+            said_no = true;
+        }
         socket.messages.extend(more.messages);
         (socket.pinged, socket.pong, socket.end) = (more.pinged, more.pong, more.end);
         socket.raw = more.raw;
@@ -84,10 +93,10 @@ async fn upgrade(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
         return;
     }
     if let Some(most) = ask.max_size {
-        evidence.size = size::bisect(way, &asking, most).await;
+        evidence.size = size::bisect(ask, way, &asking, most).await;
     }
     if let Some(wanted) = ask.hold {
-        let held = hold::hold(way, &asking, wanted).await;
+        let held = hold::hold(ask, way, &asking, wanted).await;
         if held.is_refused || held.idle.is_some() || held.pinging.is_some() {
             let got = http::ask(way, &asking).await;
             let look = Look { kind: LookKind::Reconnect, exchange: got.exchange, socket: None };
@@ -109,25 +118,45 @@ fn get(ask: &Ask) -> Asking {
     Asking { headers: headers(ask), ..Asking::default() }
 }
 
-/// The first poll of Engine.IO, four more of the same session, then the WebSocket.
+/// Engine.IO: polls, then the WebSocket.
 async fn socketio(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let path = match way.target.path.as_str() {
         "/" => "/socket.io/",
         path => path,
     };
-    let rest = way.target.query.as_deref().unwrap_or_default().split('&');
+    let query = way.target.query.as_deref().unwrap_or_default();
     let is_other = |pair: &&str| {
         !pair.is_empty() && !pair.starts_with("EIO=") && !pair.starts_with("transport=")
     };
-    let rest = rest.filter(is_other).fold(String::new(), |rest, pair| rest + "&" + pair);
-    let poll = way.target.at(&format!("{path}?EIO=4&transport=polling{rest}"));
-    let got = http::ask(way.to(&poll), &get(ask)).await;
-    let sid = got.exchange.came.answer().and_then(engine_sid);
+    let rest =
+        query.split('&').filter(is_other).fold(String::new(), |rest, pair| rest + "&" + pair);
+    // Clients that are told to use nothing but WebSockets do not poll.
+    if query.split('&').all(|pair| pair != "transport=websocket") {
+        let poll = way.target.at(&format!("{path}?EIO=4&transport=polling{rest}"));
+        if !polls(ask, way.to(&poll), evidence).await {
+            return;
+        }
+    }
+    let socket = way.target.at(&format!("{path}?EIO=4&transport=websocket{rest}"));
+    upgrade(ask, way.to(&socket), evidence).await;
+}
+
+/// The first poll, and some more of the same session; whether to go on.
+async fn polls(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) -> bool {
     let asking = get(ask);
-    keep(ask, way.to(&poll), &asking, evidence, &got, Wanted::Poll, sid.is_some()).await;
-    let Some(sid) = sid else { return };
+    let got = http::ask(way, &asking).await;
+    let answer = got.exchange.came.answer();
+    let sid = answer.and_then(engine_sid);
+    // "Transport unknown": this server does without polling.
+    if answer.and_then(super::diagnoses::engine_error) == Some(0) {
+        evidence.looks.push(Look { kind: LookKind::Poll, exchange: got.exchange, socket: None });
+        return true;
+    }
+    keep(ask, way, &asking, evidence, &got, Wanted::Poll, sid.is_some()).await;
+    let Some(sid) = sid else { return false };
     evidence.polls.push(got.exchange.clone());
-    let session = way.target.at(&format!("{path}?EIO=4&transport=polling{rest}&sid={sid}"));
+    let query = way.target.query.as_deref().unwrap_or_default();
+    let session = way.target.at(&format!("{}?{query}&sid={sid}", way.target.path));
     let mut post = get(ask);
     post.method = "POST";
     post.body = Some("3");
@@ -138,9 +167,8 @@ async fn socketio(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     for _ in 0..POLLS {
         evidence.polls.push(http::ask(way.to(&session), &post).await.exchange);
     }
-    looks::preflight(ask, way.to(&poll), "POST", evidence).await;
-    let socket = way.target.at(&format!("{path}?EIO=4&transport=websocket{rest}"));
-    upgrade(ask, way.to(&socket), evidence).await;
+    looks::preflight(ask, way, "POST", evidence).await;
+    true
 }
 
 /// The session's name in Engine.IO's first packet.
@@ -212,25 +240,70 @@ async fn topics(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     events(ask, way.to(&target), evidence).await;
 }
 
-/// A stream of events, watched for a while, and at the same time the direct one.
+/// A stream of events. `EventSource` follows redirects (HTML, §9.2.3).
 async fn events(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let mut asking = get(ask);
     asking.streaming = true;
     asking.headers.push(("Accept".into(), "text/event-stream".into()));
-    let mut got = http::ask(way, &asking).await;
+    let mut target = way.target.clone();
+    for _ in 0..REDIRECTS {
+        let way = way.to(&target);
+        let got = http::ask(way, &asking).await;
+        let Some(next) = got.exchange.came.answer().and_then(|answer| redirect(&target, answer))
+        else {
+            return watched(ask, way, &asking, evidence, got).await;
+        };
+        target = next;
+    }
+    let way = way.to(&target);
+    let got = http::ask(way, &asking).await;
+    watched(ask, way, &asking, evidence, got).await;
+}
+
+/// Where an answer leads on the same server.
+fn redirect(from: &Target, answer: &Answer) -> Option<Target> {
+    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    // What is hidden cannot be followed.
+    let location = answer.header("location").filter(|location| !location.contains('…'))?;
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Some(from.at(location));
+    }
+    let to = Target::read(location).ok().filter(|_| location.contains("://"))?;
+    let same = (&to.host, to.port, to.secure) == (&from.host, from.port, from.secure);
+    same.then_some(to)
+}
+
+/// The stream watched for a while, at the same time the direct one, and one with gzip.
+async fn watched(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence, mut got: Got) {
     let ok = got.exchange.came.answer().is_some_and(is_event_stream);
-    keep(ask, way, &asking, evidence, &got, Wanted::Events, ok).await;
+    keep(ask, way, asking, evidence, &got, Wanted::Events, ok).await;
     let Some(open) = got.open.take().filter(|_| ok) else { return };
     let length = ask.hold.unwrap_or(ask.timeout);
     let direct = async {
         let target = looks::direct_target(ask.direct.as_ref()?, way.target);
         let address = address_of(&target, ask).await?;
         let way = Way { target: &target, address, proxy: None, secure: target.secure, ..way };
-        let open = http::ask(way, &asking).await.open?;
+        let open = http::ask(way, asking).await.open?;
         Some(stream::watch(open, length).await.arrivals)
     };
-    let (mut seen, direct) = tokio::join!(stream::watch(open, length), direct);
-    seen.direct = direct;
+    let coded = async {
+        let mut asking = asking.clone();
+        asking.headers.push(("Accept-Encoding".into(), "gzip".into()));
+        let open = http::ask(way, &asking).await.open.filter(|open| open.is_coded)?;
+        Some(stream::watch(open, length).await.arrivals)
+    };
+    let (mut seen, direct, coded) = tokio::join!(stream::watch(open, length), direct, coded);
+    (seen.direct, seen.gzip) = (direct, coded);
+    // Constant? The same once more.
+    if seen.ended
+        && let Some(open) = http::ask(way, asking).await.open
+    {
+        let most = Duration::from_millis(seen.watched_ms.saturating_mul(2)) + MOMENT;
+        let again = stream::watch(open, most).await;
+        seen.again = again.ended.then_some(again.watched_ms);
+    }
     evidence.stream = Some(seen);
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Sent {
     pub(crate) subprotocols: Vec<String>,
     pub(crate) cookie: bool,
     pub(crate) authorization: bool,
+    /// A token in a subprotocol.
+    pub(crate) subprotocol_token: bool,
     /// A token in the query, by its parameter's name.
     pub(crate) query_token: Option<String>,
     /// Bytes of the whole head.
@@ -125,6 +127,8 @@ pub(crate) enum Trust {
     /// The certificate that was missing was fetched from here, and with it the chain is whole.
     MissingIntermediate(String),
     Unknown,
+    /// A short key, an old signature.
+    Weak(String),
     /// Revoked, a bad signature, a key usage that forbids servers.
     Other(String),
 }
@@ -155,6 +159,8 @@ pub(crate) struct Certificate {
     pub(crate) not_after: i64,
     /// Where its issuer's certificate can be had.
     pub(crate) issuer_url: Option<String>,
+    /// What is too weak about it.
+    pub(crate) weak: Option<String>,
 }
 
 /// A request, and what came.
@@ -235,6 +241,12 @@ pub(crate) enum LookKind {
     NoDeflate,
     Preflight,
     Reconnect,
+    /// To an address of the other family.
+    OtherFamily,
+    /// A poll, of a server that has polling switched off.
+    Poll,
+    /// Another path, which shows whether the server speaks at all.
+    Elsewhere,
 }
 
 /// An open WebSocket.
@@ -320,6 +332,12 @@ pub(crate) struct Stream {
     pub(crate) arrivals: Vec<(u64, usize)>,
     pub(crate) bytes: usize,
     pub(crate) ended: bool,
+    /// The end was not the one that HTTP has (the last chunk).
+    pub(crate) broken: bool,
+    /// When another one ended, which was opened to see whether the time is constant.
+    pub(crate) again: Option<u64>,
+    /// What came of one that was asked for with gzip, where the server compressed it.
+    pub(crate) gzip: Option<Vec<(u64, usize)>>,
     pub(crate) direct: Option<Vec<(u64, usize)>>,
     pub(crate) watched_ms: u64,
 }
@@ -332,6 +350,8 @@ pub(crate) struct Token {
     pub(crate) not_before: Option<i64>,
     pub(crate) issued: Option<i64>,
     pub(crate) audience: Vec<String>,
+    /// A date that is none, as it stands there.
+    pub(crate) odd: Option<String>,
 }
 
 /// Bytes of a peer: shown as text where they are text.
@@ -435,6 +455,16 @@ impl Came {
 
     pub(crate) fn is_open(&self) -> bool {
         self.answer().is_some_and(Answer::is_open)
+    }
+
+    /// Of a request by TLS: the handshake went through, whatever followed, or broke off for a
+    /// reason that only TLS has.
+    pub(crate) fn is_past_tls(&self) -> bool {
+        match self {
+            Self::NoTls(why) => matches!(why, TlsFault::Alert(_) | TlsFault::OldVersion(_)),
+            Self::NotDialed(_) | Self::NoTunnel(_) => false,
+            _ => true,
+        }
     }
 }
 

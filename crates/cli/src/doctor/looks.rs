@@ -1,6 +1,6 @@
 //! The same request again, with one thing different: what tells causes apart.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use super::{
     address_of,
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Where servers of WebSockets usually are.
-const KNOWN_PATHS: &[&str] = &[
+const KNOWN_PATHS: [&str; 6] = [
     "/ws",
     "/socket.io/?EIO=4&transport=websocket",
     "/sockjs/info",
@@ -25,6 +25,9 @@ const KNOWN_PATHS: &[&str] = &[
     "/connection/websocket",
     "/.well-known/mercure?topic=madang-doctor",
 ];
+
+/// For looks at what has been mute already.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// How long an open WebSocket is watched at a second look.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -72,6 +75,9 @@ pub(super) async fn after_refusal(
                 known_paths(way, asking, evidence).await;
             }
             200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
+                if answer.status == 400 {
+                    plainly(way, asking, evidence).await;
+                }
                 known_paths(way, asking, evidence).await;
             }
             _ => {}
@@ -81,7 +87,7 @@ pub(super) async fn after_refusal(
     direct(ask, way, asking, evidence).await;
 }
 
-/// Does TLS wake it, or a PROXY header?
+/// Does TLS wake it, a PROXY header, a handshake without compression, or another path?
 async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     if !way.secure {
         tls(way, evidence).await;
@@ -92,8 +98,53 @@ async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     {
         tls.alpn_when_free = free_alpn(way).await;
     }
+    if evidence.wanted == Wanted::Events {
+        let target = way.target.at("/madang-doctor");
+        let head = Asking { method: "HEAD", ..Asking::default() };
+        add(evidence, LookKind::Elsewhere, http::ask(way.to(&target), &head).await);
+    }
     let through = Way { proxy_header: true, ..way };
     add(evidence, LookKind::ProxyHeader, http::ask(through, asking).await);
+    let tls_wakes =
+        evidence.look(LookKind::Tls).is_some_and(|look| look.exchange.came.is_past_tls());
+    // A 400 is what any server says to a line that it does not know.
+    let header_wakes =
+        evidence.looked(LookKind::ProxyHeader).is_some_and(|answer| answer.status != 400);
+    if tls_wakes || header_wakes {
+        return;
+    }
+    plainly(way, asking, evidence).await;
+    if !evidence.opens(LookKind::NoDeflate) {
+        // Whoever is mute at one path may be so at most of them.
+        let way = Way { timeout: way.timeout.min(SHORT), ..way };
+        known_paths(way, asking, evidence).await;
+    }
+}
+
+/// The same without the offer of compression, which something on the way may not bear.
+async fn plainly(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    if asking.upgrade && asking.deflate {
+        let plain = Asking { deflate: false, ..asking.clone() };
+        let got = http::ask(way, &plain).await;
+        if got.exchange.came.is_open() {
+            add(evidence, LookKind::NoDeflate, got);
+        }
+    }
+}
+
+/// The same to the other of IPv4 and IPv6, where both are there.
+pub(super) async fn other_family(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    let is_v6 = way.address.is_ipv6();
+    let other = evidence
+        .dials
+        .iter()
+        .find(|dial| dial.came == super::evidence::Dialed::Open && dial.address.is_ipv6() != is_v6);
+    if way.proxy.is_some() || has_looked(evidence, LookKind::OtherFamily) {
+        return;
+    }
+    if let Some(address) = other.map(|dial| dial.address) {
+        add(evidence, LookKind::OtherFamily, http::ask(Way { address, ..way }, asking).await);
+    }
 }
 
 /// The same port by TLS. No secrets: nobody has looked at that certificate.
@@ -129,32 +180,40 @@ async fn refused(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Eviden
     }
 }
 
-/// The usual paths, up to the first that answers as a server of messages does.
+/// The usual paths, all at once; the first of them that answers as a server of messages does.
 async fn known_paths(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     // Where polls work, the path is right.
     if evidence.wanted == Wanted::Events || !evidence.polls.is_empty() {
         return;
     }
-    for path in KNOWN_PATHS {
+    let one = async |path: &str| {
         let target = way.target.at(path);
         if target.path == way.target.path {
-            continue;
+            return None;
         }
         let mut asking = asking.clone();
         asking.subprotocols.clear();
-        if !path.contains("websocket") && !matches!(*path, "/ws" | "/cable") {
+        if !path.contains("websocket") && !matches!(path, "/ws" | "/cable") {
             asking.upgrade = false;
         }
         let got = http::ask(way.to(&target), &asking).await;
-        let found = got
-            .exchange
-            .came
-            .answer()
-            .is_some_and(|answer| answer.is_open() || doors::is_messaging(answer));
-        if found {
-            add(evidence, LookKind::KnownPath, got);
-            return;
+        let answer = got.exchange.came.answer();
+        answer.is_some_and(|a| a.is_open() || doors::is_messaging(a)).then_some(got)
+    };
+    let mut asked: Vec<_> = KNOWN_PATHS.into_iter().map(|path| Some(Box::pin(one(path)))).collect();
+    let mut found: Vec<Option<http::Got>> = KNOWN_PATHS.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (path, found) in asked.iter_mut().zip(&mut found) {
+            if let Some(Poll::Ready(got)) = path.as_mut().map(|path| path.as_mut().poll(cx)) {
+                *found = got;
+                *path = None;
+            }
         }
+        if asked.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    if let Some(got) = found.into_iter().flatten().next() {
+        add(evidence, LookKind::KnownPath, got);
     }
 }
 

@@ -35,9 +35,11 @@ impl Report {
         Self { evidence, findings, secrets }
     }
 
-    /// 0 when nothing is wrong, else that of the first finding's class.
+    /// 0 when nothing is wrong, else that of the class of the cause: the first finding that lets no
+    /// other be told.
     pub(crate) fn exit_code(&self) -> u8 {
-        let first = self.findings.first().map(|finding| finding.diagnosis.class);
+        let cause = self.findings.iter().find(|finding| !finding.diagnosis.goes_on);
+        let first = cause.or(self.findings.first()).map(|finding| finding.diagnosis.class);
         first.or_else(|| steps::ill(&self.evidence)).map_or(0, diagnoses::Class::exit_code)
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     diagnoses::Class,
-    evidence::{By, Came, Dialed, Evidence, Login, Name, TlsFault, Trust, Wanted},
+    evidence::{By, Came, Dialed, Evidence, Login, LookKind, Name, TlsFault, Trust, Wanted},
     lang::{Said, said},
 };
 
@@ -21,6 +21,7 @@ pub(super) fn all(evidence: &Evidence) -> Vec<Step> {
     steps.extend(tcp(evidence));
     steps.extend(tunnel(evidence));
     steps.extend(tls(evidence));
+    steps.extend(no_polling(evidence));
     steps.extend(answer(evidence));
     steps.extend(socket(evidence));
     steps.extend(hold(evidence));
@@ -138,6 +139,15 @@ fn fault(fault: &TlsFault) -> Said {
         TlsFault::OldVersion(_) => said!("only old versions", "오래된 버전뿐"),
         TlsFault::Other(why) => Said::same(why.clone()),
     }
+}
+
+fn no_polling(evidence: &Evidence) -> Option<Step> {
+    let status = evidence.looked(LookKind::Poll)?.status;
+    let text = said!(
+        "switched off at the server (HTTP {status}): only WebSockets",
+        "서버에서 꺼져 있음(HTTP {status}): WebSocket만 사용"
+    );
+    Some(step(true, "poll", "폴링", text))
 }
 
 fn answer(evidence: &Evidence) -> Option<Step> {

@@ -160,6 +160,21 @@ pub(crate) fn self_signed(names: &[&str]) -> Leaf {
     }
 }
 
+/// Signed by itself, and an authority at the same time: what `openssl req -x509` makes.
+pub(crate) fn self_signed_authority(names: &[&str]) -> Leaf {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params(names, &Wrong::default());
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).unwrap();
+    Leaf {
+        chain: vec![certificate.der().clone()],
+        key: key.serialize_der(),
+        pem: certificate.pem(),
+        key_pem: key.serialize_pem(),
+        root: certificate.pem(),
+    }
+}
+
 /// A file that is gone afterwards.
 pub(crate) struct File(pub(crate) PathBuf);
 

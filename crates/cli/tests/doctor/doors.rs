@@ -99,6 +99,24 @@ pub(crate) fn stream(lump: usize, server: &'static str) -> Server {
 
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "WAMP wants a ticket",
+        codes: &["D51"],
+        exit: 40,
+        make: || says("[4,\"ticket\",{}]", "wamp"),
+    },
+    Case {
+        name: "SockJS frames, and STOMP is spoken",
+        codes: &["D51"],
+        exit: 40,
+        make: || says("o", "stomp"),
+    },
+    Case {
+        name: "heart-beats ten minutes apart",
+        codes: &["D52"],
+        exit: 40,
+        make: || says("CONNECTED\nversion:1.2\nheart-beat:600000,600000\n\n\0", "stomp"),
+    },
+    Case {
         name: "polls of one session reach two nodes",
         codes: &["D49"],
         exit: 50,

@@ -118,6 +118,39 @@ fn npm_socket_io_is_well() {
     is_well(&[&node.url("/socket.io/?EIO=4&transport=websocket")]);
 }
 
+/// Engine.IO's own pings are answered while connections are held; polling may be switched off.
+#[test]
+fn other_kinds_of_socket_io_are_well() {
+    let Some(quick) = Node::start(&["socketio.mjs", "quick"]) else { return };
+    is_well(&[&quick.url("/"), "--as", "socketio", "--hold", "3s"]);
+    let Some(node) = Node::start(&["socketio.mjs", "websocket"]) else { return };
+    is_well(&[&node.url("/"), "--as", "socketio"]);
+    is_well(&[&node.url("/socket.io/?EIO=4&transport=websocket"), "--as", "socketio"]);
+}
+
+#[test]
+fn the_limit_of_socket_io_is_found() {
+    let Some(node) = Node::start(&["socketio.mjs"]) else { return };
+    let told =
+        examine(&[node.url("/"), "--as".into(), "socketio".into(), "--max-size=1100000".into()]);
+    assert_eq!(told.codes, ["D44"], "{}", told.json["steps"]);
+    assert_eq!(told.json["evidence"]["size"]["passes"], 1_000_000);
+}
+
+#[test]
+fn socket_io_that_lets_nobody_stay() {
+    for kind in ["leaves", "stuck"] {
+        let Some(node) = Node::start(&["socketio.mjs", kind]) else { return };
+        let told = examine(&[node.url("/"), "--as".into(), "socketio".into()]);
+        assert_eq!(told.codes, ["D51"], "{kind}: {}", told.json["steps"]);
+    }
+    let Some(node) = Node::start(&["socketio.mjs"]) else { return };
+    // Engine.IO hangs up on WebSockets at other paths.
+    let told = examine(&[node.url("/")]);
+    assert_eq!((told.codes[0].as_str(), told.exit), ("D23", 30), "{}", told.json["steps"]);
+    assert!(told.json["findings"][0].to_string().contains("/socket.io/?EIO=4&transport=websocket"));
+}
+
 /// Socket.IO itself, asked the wrong way.
 #[test]
 fn npm_socket_io_refuses() {

@@ -23,6 +23,7 @@ mod page;
 mod proxies;
 mod secrets;
 mod sockets;
+mod streams;
 mod tls;
 mod wire;
 mod yard;

@@ -294,6 +294,82 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "IPv4 and IPv6 lead to different servers",
+        codes: &["D02"],
+        exit: 10,
+        make: || {
+            let mute = Server::at("[::1]:0", |mut stream, _| wire::listen(&mut stream));
+            let port = mute.port();
+            let server =
+                Server::at(&format!("127.0.0.1:{port}"), |mut stream, _| good(&mut stream));
+            let url = format!("ws://both.example:{port}/ws");
+            let both = ["--resolve", "127.0.0.1", "--resolve", "::1", "--timeout", "1s"];
+            Some(Bed::new(&[&url]).and(&both).keep(mute).keep(server))
+        },
+    },
+    Case {
+        name: "SSH listens on the port",
+        codes: &["D05"],
+        exit: 10,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"));
+                wire::listen(&mut stream);
+            });
+            Some(Bed::new(&[&server.url("/ws"), "--timeout", "1s"]).keep(server))
+        },
+    },
+    Case {
+        name: "breaks off in the middle of the head",
+        codes: &["D06"],
+        exit: 10,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                if head(&mut stream).is_some() {
+                    drop(stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgr"));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws")]).keep(server))
+        },
+    },
+    Case {
+        name: "a header of the answer is none",
+        codes: &["D05"],
+        exit: 10,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                if head(&mut stream).is_some() {
+                    drop(stream.write_all(b"HTTP/1.1 404 Not Found\r\nno colon here\r\n\r\n"));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws")]).keep(server))
+        },
+    },
+    Case {
+        name: "TLS that answers nothing but WebSockets",
+        codes: &["D08"],
+        exit: 10,
+        make: || {
+            let leaf = Authority::new().server(&["localhost"]);
+            let server = Server::new(move |mut stream, _| {
+                tls::only_upgrades(&leaf, &mut stream);
+            });
+            let url = format!("ws://localhost:{}/ws", server.port());
+            Some(Bed::new(&[&url, "--timeout", "1s"]).keep(server))
+        },
+    },
+    Case {
+        name: "an https page and a ws:// URL that leads to this machine",
+        codes: &["D09"],
+        exit: 10,
+        make: || {
+            let server = echo();
+            let url = format!("ws://dev.example:{}/ws", server.port());
+            let page = ["--resolve", "127.0.0.1", "--origin", "https://app.example"];
+            Some(Bed::new(&[&url]).and(&page).keep(server))
+        },
+    },
+    Case {
         name: "an https page and a ws:// URL",
         codes: &["D09"],
         exit: 10,

@@ -19,7 +19,7 @@ use std::{
 use super::{
     apache,
     bed::{Bed, Case, doctor},
-    doors, handshake, haproxy, network, nginx, sockets, tls,
+    doors, handshake, haproxy, network, nginx, sockets, streams, tls,
 };
 
 const GROUPS: &[(&str, &[Case])] = &[
@@ -28,6 +28,7 @@ const GROUPS: &[(&str, &[Case])] = &[
     ("The answer to the upgrade", handshake::CASES),
     ("After the upgrade", sockets::CASES),
     ("Polling, streams, protocols", doors::CASES),
+    ("Streams of events", streams::CASES),
     ("nginx", nginx::CASES),
     ("HAProxy", haproxy::CASES),
     ("Apache", apache::CASES),

@@ -56,6 +56,52 @@ fn idle_limit(limit: Duration) -> Server {
 }
 
 pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "any message is answered with 4400",
+        codes: &["D40"],
+        exit: 40,
+        make: || {
+            let server = opened(Answering::default(), |stream, _| {
+                while let Some((first, payload)) = wire::read_frame(stream) {
+                    let answer = match first & 0x0F {
+                        8 => return,
+                        9 => frame(PONG, &payload),
+                        _ => close(4400, "what is this?"),
+                    };
+                    drop(stream.write_all(&answer));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws"), "--max-size=1000"]).keep(server))
+        },
+    },
+    Case {
+        name: "hangs up on an offer of compression",
+        codes: &["D45"],
+        exit: 40,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                let Some(head) = wire::head(&mut stream) else { return };
+                if head.header("sec-websocket-extensions").is_none()
+                    && wire::upgrade(&mut stream, &head, &Answering::default())
+                {
+                    wire::speak(&mut stream, |_, _| Some(Vec::new()));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws")]).keep(server))
+        },
+    },
+    Case {
+        name: "a page in the open WebSocket",
+        codes: &["D46"],
+        exit: 40,
+        make: || sends(b"<!doctype html><title>It works</title>".to_vec()),
+    },
+    Case {
+        name: "a close frame with 1006",
+        codes: &["D46"],
+        exit: 40,
+        make: || sends(close(1006, "")),
+    },
     Case { name: "open, and dead", codes: &["D36"], exit: 40, make: || sends(Vec::new()) },
     Case {
         name: "dead through the proxy, alive directly",

@@ -65,6 +65,16 @@ fn talk_as(config: Arc<ServerConfig>, stream: TcpStream) {
     }
 }
 
+/// Like a server of `wss` without a handler for anything else: no answer.
+pub(crate) fn only_upgrades(leaf: &Leaf, stream: &mut TcpStream) {
+    let config = Arc::new(config(leaf, None, BOTH));
+    let mut tls =
+        StreamOwned::new(ServerConnection::new(config).unwrap(), stream.try_clone().unwrap());
+    if wire::head(&mut tls).is_some() {
+        wire::listen(&mut tls);
+    }
+}
+
 pub(crate) fn echo(leaf: &Leaf) -> Server {
     with(config(leaf, None, BOTH))
 }
@@ -303,4 +313,26 @@ fn a_good_certificate_and_insecure_are_well() {
     let url = format!("wss://127.0.0.1:{}/ws", server.port());
     let told = super::bed::examine(&[url, "--insecure".into()]);
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
+}
+
+/// Whoever names it, trusts it; its names still count.
+#[test]
+fn one_that_has_signed_itself_is_good_by_ca() {
+    let leaf = super::certificates::self_signed_authority(&["localhost"]);
+    let (server, ca) = (echo(&leaf), leaf.ca());
+    let url = |host: &str| format!("wss://{host}:{}/ws", server.port());
+    let examine = |host: &str| {
+        let trusting = ["--ca", ca.path(), "--resolve", "127.0.0.1"];
+        super::bed::examine(&Bed::new(&[&url(host)]).and(&trusting).arguments)
+    };
+    assert_eq!((examine("localhost").exit, examine("other.example").exit), (0, 20));
+    let connect = |host: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_madang"))
+            .args(["connect", &url(host), "--ca", ca.path(), "--wait", "0"])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap()
+    };
+    assert!(connect("localhost").status.success());
+    assert!(!connect("127.0.0.1").status.success());
 }

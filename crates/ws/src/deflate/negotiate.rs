@@ -258,10 +258,8 @@ pub fn accept<'a>(
 
 fn accept_params(answer: Params, settings: &Settings) -> Result<Agreement, AnswerError> {
     let offer = offered(settings);
-    // RFC 7692 §7.1.1.1: the server takes the offer by repeating the parameter.
-    if offer.server_no_context_takeover && !answer.server_no_context_takeover {
-        return Err(AnswerError::Ignored(SERVER_FRESH));
-    }
+    // RFC 7692 §7.1.1.1: the server takes the offer by repeating the parameter. Some (Tornado) pass
+    // over it; that costs a window here, and is no reason to go without a connection.
     // RFC 7692 §7.1.2.1: "the same or smaller value as the offer".
     let server_bits = answer.server_max_window_bits.unwrap_or(15);
     if server_bits > offer.server_max_window_bits.unwrap_or(15) {

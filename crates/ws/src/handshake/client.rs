@@ -193,7 +193,11 @@ pub fn check_response<B>(
     }
     let headers = response.headers();
     // 2 and 3: |Upgrade| is "websocket" and |Connection| has the token "Upgrade", in any case.
-    if !has_token(headers.get_all(header::UPGRADE), "websocket") {
+    // Of |Upgrade| the whole value counts: browsers take neither a list nor a second one.
+    let mut upgrades = headers.get_all(header::UPGRADE).iter();
+    let is_ours =
+        |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+    if !upgrades.next().is_some_and(is_ours) || upgrades.next().is_some() {
         return Err(Error::NoUpgrade);
     }
     if !has_token(headers.get_all(header::CONNECTION), "upgrade") {

@@ -30,8 +30,49 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         dials.peek().is_some() && dials.all(is_lost)
     };
     let works = |v6: bool| of(v6).any(|dial| dial.came == Dialed::Open);
-    let dead = [true, false].into_iter().find(|&v6| is_dead(v6) && works(!v6))?;
+    let Some(dead) = [true, false].into_iter().find(|&v6| is_dead(v6) && works(!v6)) else {
+        return answers_differ(evidence);
+    };
     Seen::new(of(dead).chain(of(!dead)).map(super::d03_refused::dial))
+}
+
+/// Both are open, and only one of them gives what is wanted.
+fn answers_differ(evidence: &Evidence) -> Option<Seen> {
+    let other = &evidence.look(LookKind::OtherFamily)?.exchange.came;
+    let exchange = evidence.answer.as_ref()?;
+    // Who has had enough of us says nothing about its family.
+    let is_busy = |came: &Came| came.answer().is_some_and(|a| matches!(a.status, 429 | 503));
+    let other_ok = match evidence.wanted {
+        Wanted::Upgrade => other.is_open(),
+        Wanted::Events | Wanted::Poll => other.answer().is_some_and(|answer| answer.status == 200),
+    };
+    let differ = evidence.answer_ok != other_ok;
+    if !differ || is_busy(other) || is_busy(&exchange.came) {
+        return None;
+    }
+    let first = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
+    let (ours, theirs) = if first.address.is_ipv6() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
+    let (came, answered) = (summary(&exchange.came), summary(other));
+    let seen = Seen::new([
+        said!("over {ours}: {came}", "{ours}: {came}"),
+        said!("over {theirs}: {answered}", "{theirs}: {answered}"),
+    ])?;
+    Some(seen.means(said!(
+        "Both addresses take connections, and only one of them leads to the server that is wanted: another program, another machine or an old one listens at the other.",
+        "두 주소 모두 연결을 받지만 한쪽만 원하는 서버로 이어집니다. 다른 쪽에서는 다른 프로그램이나 다른 컴퓨터, 또는 옛 서버가 기다리고 있습니다."
+    )))
+}
+
+fn summary(came: &Came) -> String {
+    match came {
+        Came::Answer(answer) => format!("HTTP {}", answer.status),
+        Came::Silence | Came::Half(_) => "—".into(),
+        Came::Closed => "FIN".into(),
+        Came::Reset => "RST".into(),
+        Came::Bytes(bytes) | Came::Broken(bytes) => bytes.start(),
+        Came::NotDialed(why) => why.clone(),
+        Came::NoTunnel(_) | Came::NoTls(_) => "no TLS".into(),
+    }
 }
 
 /// A refusal on the loopback is what every server on 127.0.0.1 gives for `::1`; browsers go on at

@@ -26,5 +26,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if dials.is_empty() || !lost {
         return None;
     }
-    Some(with_proxy(Seen::new(dials.iter().map(super::d03_refused::dial))?, evidence))
+    let seen = with_proxy(Seen::new(dials.iter().map(super::d03_refused::dial))?, evidence);
+    // The system, or a router by ICMP, said so at once.
+    let is_told = dials.iter().all(|dial| matches!(dial.came, Dialed::Failed(_)));
+    Some(if is_told {
+        seen.means(said!(
+            "No way leads there: this machine has no route, or something on the way rejects it (ICMP), as firewalld and security groups of routers do.",
+            "갈 길이 없습니다. 이 컴퓨터에 경로가 없거나, 중간에서 거절했습니다(ICMP). firewalld나 라우터의 규칙이 그렇게 합니다."
+        ))
+        .cure(said!(
+            "`ip route get ADDRESS` shows the way that is taken; then look at the firewall of the server (`firewall-cmd --list-all`) and whether the VPN is up.",
+            "`ip route get ADDRESS`로 경로를 보고, 서버의 방화벽(`firewall-cmd --list-all`)과 VPN 연결을 확인하십시오."
+        ))
+    } else {
+        seen
+    })
 }

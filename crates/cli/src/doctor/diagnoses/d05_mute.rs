@@ -21,9 +21,103 @@ pub(super) const D05: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    if elsewhere(evidence) {
+        return None;
+    }
     let tls = evidence.tls.as_ref().is_some_and(|tls| tls.failed == Some(TlsFault::Silence));
+    if !tls && let Came::Bytes(bytes) = evidence.unanswered()? {
+        return stranger(bytes);
+    }
+    if let Some(Came::Broken(bytes)) = evidence.unanswered() {
+        return unreadable(bytes);
+    }
     let silent = tls || matches!(evidence.unanswered()?, Came::Silence | Came::Half(_));
     (silent && !super::d47_lumps::is_held(evidence)).then(|| seen(evidence))
+}
+
+/// What is wrong is not the port: another path answers, or the same without compression.
+pub(super) fn elsewhere(evidence: &Evidence) -> bool {
+    evidence.unanswered().is_some()
+        && (evidence.look(LookKind::KnownPath).is_some() || evidence.opens(LookKind::NoDeflate))
+}
+
+/// First words of other programs.
+const STRANGERS: &[(&[u8], &str)] = &[
+    (b"SSH-", "SSH"),
+    (b"220 ", "SMTP / FTP"),
+    (b"220-", "SMTP / FTP"),
+    (b"* OK", "IMAP"),
+    (b"+OK", "POP3"),
+    (b"-ERR", "Redis"),
+    (b"RFB ", "VNC"),
+    (b"AMQP", "AMQP"),
+    (b"ICY ", "Shoutcast"),
+    (b"INFO {", "NATS"),
+    (b"EHLO", "SMTP"),
+    (b"N\0\0\0", "PostgreSQL"),
+    (b"E\0\0\0", "PostgreSQL"),
+];
+
+fn stranger(bytes: &Bytes) -> Option<Seen> {
+    // A record of TLS and a frame of HTTP/2 have their own.
+    if bytes.0.starts_with(&[0x15, 3])
+        || (bytes.0.first() == Some(&0) && bytes.0.get(3) == Some(&4))
+    {
+        return None;
+    }
+    // MySQL: length, number 0, protocol 10.
+    let is_mysql = bytes.0.get(3..5) == Some(&[0, 10]);
+    let known = STRANGERS.iter().find(|(start, _)| bytes.0.starts_with(start));
+    let who = known.map(|(_, name)| *name).or(is_mysql.then_some("MySQL"));
+    let (hex, text) = (bytes.hex(16), bytes.start());
+    let seen =
+        Seen::new([said!("no HTTP came: {hex} “{text}”", "HTTP가 아닌 것이 옴: {hex} “{text}”")])?;
+    let who_en =
+        who.map_or("Another program".to_owned(), |name| format!("Another program ({name})"));
+    let who_ko =
+        who.map_or("다른 프로그램".to_owned(), |name| format!("다른 프로그램({name})"));
+    let means = Said {
+        en: format!("{who_en} listens on this port: what it says is no HTTP."),
+        ko: format!("이 포트에서는 {who_ko}이 기다립니다. 말하는 것이 HTTP가 아닙니다."),
+    };
+    Some(seen.means(means).cure(said!(
+        "Use the port of the server of WebSockets; `ss -ltnp` on that machine shows who has which.",
+        "WebSocket 서버의 포트를 쓰십시오. 그 컴퓨터의 `ss -ltnp`가 어느 포트가 누구의 것인지 보여 줍니다."
+    )))
+}
+
+/// A whole head that cannot be read. One that says 101 is D35's, one that breaks off D06's.
+fn unreadable(bytes: &Bytes) -> Option<Seen> {
+    if is_101(bytes) || !has_head(bytes) {
+        return None;
+    }
+    let seen = Seen::new([shown_head(bytes)])?;
+    Some(seen.means(said!(
+        "It answers, and a line of its head is no HTTP (RFC 9112 §5): browsers give up, as we do.",
+        "답하지만 헤더에 HTTP가 아닌 줄이 있습니다(RFC 9112 §5). 브라우저도 포기합니다."
+    ))
+    .cure(said!(
+        "Look who writes that line: a header without a colon, with a line end in its value, or with control characters.",
+        "그 줄을 누가 쓰는지 찾으십시오. 콜론이 없거나 값에 줄바꿈이나 제어 문자가 있는 헤더입니다."
+    )))
+}
+
+pub(super) fn is_101(bytes: &Bytes) -> bool {
+    bytes.0.starts_with(b"HTTP/1.1 101") || bytes.0.starts_with(b"HTTP/1.0 101")
+}
+
+/// The head has come to its end.
+pub(super) fn has_head(bytes: &Bytes) -> bool {
+    bytes.0.windows(4).any(|four| four == b"\r\n\r\n")
+        || bytes.0.windows(2).any(|two| two == b"\n\n")
+}
+
+/// The first lines of a head that could not be read.
+pub(super) fn shown_head(bytes: &Bytes) -> Said {
+    let text = bytes.text();
+    let lines = text.lines().take_while(|line| !line.is_empty()).take(20);
+    let lines: Vec<String> = lines.map(|line| line.chars().take(200).collect()).collect();
+    Said::same(lines.join("\n"))
 }
 
 fn seen(evidence: &Evidence) -> Seen {
@@ -85,6 +179,18 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
 
 /// A PROXY header wakes it.
 pub(super) fn woken(evidence: &Evidence, seen: Seen) -> Seen {
+    let wants_both =
+        evidence.looked(LookKind::ProxyHeader).is_some_and(super::d08_plain_to_tls::wants_tls);
+    if wants_both {
+        return seen.means(said!(
+            "With a PROXY header before the request it answers that it wants TLS: this port is for a balancer that sends that header, and speaks TLS (`listen 443 ssl proxy_protocol`).",
+            "요청 앞에 PROXY 헤더를 보내면 TLS를 원한다고 답합니다. 그 헤더를 보내는 로드 밸런서를 위한 TLS 포트입니다(`listen 443 ssl proxy_protocol`)."
+        ))
+        .cure(said!(
+            "Come through the balancer, by wss://.",
+            "로드 밸런서를 거쳐 wss://로 접속하십시오."
+        ));
+    }
     // A 400 is what any server says to a line that it does not know.
     if evidence.looked(LookKind::ProxyHeader).is_none_or(|answer| answer.status == 400) {
         return seen;

@@ -23,7 +23,9 @@ pub(super) const D06: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let tls = evidence.tls.as_ref().and_then(|tls| tls.failed.as_ref());
     let how = match (tls, evidence.unanswered()) {
+        _ if super::d05_mute::elsewhere(evidence) => return None,
         (Some(TlsFault::Closed), _) | (_, Some(Came::Closed)) => "FIN",
+        (_, Some(Came::Broken(bytes))) => return cut(bytes),
         (Some(TlsFault::Reset), _) | (_, Some(Came::Reset)) => "RST",
         _ => return None,
     };
@@ -38,4 +40,20 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     wire.extend(super::d05_mute::looked(evidence));
     let seen = super::d05_mute::of_proxy(evidence, Seen { wire, ..Seen::default() });
     Some(super::d05_mute::woken(evidence, seen))
+}
+
+/// In the middle of its answer.
+fn cut(bytes: &Bytes) -> Option<Seen> {
+    if super::d05_mute::has_head(bytes) {
+        return None;
+    }
+    let length = bytes.0.len();
+    let seen = Seen::new([
+        super::d05_mute::shown_head(bytes),
+        said!("then the connection ended, after {length} bytes", "{length}바이트 뒤에 연결이 끝남"),
+    ])?;
+    Some(seen.means(said!(
+        "It closed in the middle of its answer: the program crashed, or something on the way cut it.",
+        "답하는 도중에 끊었습니다. 프로그램이 죽었거나 중간에서 끊었습니다."
+    )))
 }

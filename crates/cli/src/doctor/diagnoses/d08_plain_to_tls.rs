@@ -48,12 +48,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 
 /// The same port shakes hands by TLS.
 fn shakes(evidence: &Evidence) -> bool {
-    evidence.look(LookKind::Tls).is_some_and(|look| {
-        matches!(
-            &look.exchange.came,
-            Came::Answer(_) | Came::NoTls(TlsFault::Alert(_) | TlsFault::OldVersion(_))
-        )
-    })
+    evidence.look(LookKind::Tls).is_some_and(|look| look.exchange.came.is_past_tls())
 }
 
 /// A server's words to plain HTTP where it speaks TLS.

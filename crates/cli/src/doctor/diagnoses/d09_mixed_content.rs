@@ -29,7 +29,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let origin = evidence.sent.origin.as_deref()?;
     let dial = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
     let answer = evidence.answered()?;
-    if evidence.target.secure || !origin.starts_with("https://") || dial.address.ip().is_loopback()
+    if evidence.target.secure
+        || !origin.starts_with("https://")
+        || is_exempt(&evidence.target.host)
+        || super::wants_tls(answer)
     {
         return None;
     }
@@ -38,4 +41,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "{url} is answered in plain text by {address} (HTTP {status}); the page is {origin}",
         "{address}가 {url}에 평문으로 답했고(HTTP {status}), 페이지는 {origin}입니다"
     )])
+}
+
+/// Secure Contexts §3.1: what the URL says counts, not where the name leads.
+fn is_exempt(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

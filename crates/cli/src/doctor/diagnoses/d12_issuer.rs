@@ -6,8 +6,8 @@ pub(super) const D12: Diagnosis = Diagnosis {
     code: "D12",
     class: Class::Tls,
     title: Text::new(
-        "the certificate's issuer is not trusted",
-        "인증서 발급자를 신뢰할 수 없습니다",
+        "the certificate, or who issued it, is not trusted",
+        "인증서나 그 발급자를 신뢰할 수 없습니다",
     ),
     means: Text::new(
         "No chain leads from the server's certificate to an authority that this machine trusts: an intermediate certificate is missing, the authority is private, or the certificate has signed itself.",
@@ -47,6 +47,17 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             true,
         ),
         Trust::Unknown => unknown(evidence),
+        Trust::Weak(why) => (
+            said!(
+                "It is too weak to be believed: {why}. Browsers have given such certificates up.",
+                "믿기에는 너무 약한 인증서입니다: {why}. 브라우저는 이런 인증서를 더 이상 받지 않습니다."
+            ),
+            said!(
+                "Have a new one issued: signed with SHA-256, with an RSA key of 2048 bits or ECDSA.",
+                "새로 발급받으십시오. SHA-256 서명, RSA 2048비트나 ECDSA 키여야 합니다."
+            ),
+            false,
+        ),
         Trust::Other(why) => (
             said!("It is refused for another reason: {why}.", "다른 이유로 거절됩니다: {why}."),
             said!("Have a new one issued.", "새로 발급받으십시오."),

@@ -36,6 +36,12 @@ const PRODUCTS: &[&str] = &[
     "do_not_trust_fiddlerroot",
     "fiddler",
     "burp",
+    "portswigger",
+    "adguard",
+    "gateway ca - cloudflare",
+    "squid proxy",
+    "soosan int",
+    "eprism",
     "somansa",
     "monitorapp",
 ];
@@ -57,7 +63,7 @@ pub(super) const D14: Diagnosis = Diagnosis {
     ),
     lines: Lines::None,
     unseen: None,
-    goes_on: false,
+    goes_on: true,
     sees,
 };
 

@@ -35,7 +35,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         (Some(TlsFault::Closed | TlsFault::Reset), _) | (_, Some(Came::Closed | Came::Reset)) => {
             said!("then it closed", "그 뒤 연결을 끊었습니다")
         }
-        _ => shown(evidence.refusal().filter(|answer| says_so(answer))?),
+        _ => shown(evidence.refusal().filter(|answer| says_so(tls, answer))?),
     };
     let sent = if tls.client_certificate_sent {
         said!("CertificateRequest, answered with --cert", "CertificateRequest에 --cert로 답함")
@@ -46,9 +46,11 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 }
 
 /// nginx takes the handshake and says no in HTTP.
-fn says_so(answer: &Answer) -> bool {
+fn says_so(tls: &Tls, answer: &Answer) -> bool {
     let body = answer.lower();
-    matches!(answer.status, 400 | 403 | 496)
-        && (body.contains("no required ssl certificate was sent")
+    let wants = !tls.client_certificate_sent && body.contains("client certificate");
+    matches!(answer.status, 400 | 401 | 403 | 496)
+        && (wants
+            || body.contains("no required ssl certificate was sent")
             || body.contains("the ssl certificate error"))
 }

@@ -75,13 +75,26 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             "ALPN으로 http/1.1을 제안: 아무것도 고르지 않고 요청에 연결을 끊음. h2도 함께 제안: 서버가 h2를 고름"
         ));
     }
-    refused.and_then(|refused| {
+    // After a CertificateRequest it is about that (D15).
+    refused.filter(|_| !tls.client_certificate_asked).and_then(|refused| {
         let seen = Seen::new([said!("the server refused: {refused}", "서버가 거절했습니다: {refused}")])?;
+        if refused.contains("UnrecognisedName") || refused.contains("UnrecognizedName") {
+            return None;
+        }
         let is_version = refused.contains("HandshakeFailure") || refused.contains("InsufficientSecurity");
-        is_version.then(|| {
+        Some(if is_version {
             seen.means(said!(
                 "No version, cipher or curve in common, or the server knows no certificate for this name.",
                 "공통 버전, 암호, 곡선이 없거나 서버에 이 이름의 인증서가 없습니다."
+            ))
+        } else {
+            seen.means(said!(
+                "The server broke the handshake off; the alert is all that it says.",
+                "서버가 악수를 중단했습니다. 경보 말고는 이유를 알려 주지 않습니다."
+            ))
+            .cure(said!(
+                "Its log of this time says more; `openssl s_client -connect HOST:443 -servername HOST` shows the same from another program.",
+                "이 시각의 서버 로그에 더 자세한 내용이 있습니다. `openssl s_client -connect HOST:443 -servername HOST`로 다른 프로그램에서도 확인할 수 있습니다."
             ))
         })
     })

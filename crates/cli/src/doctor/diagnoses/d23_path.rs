@@ -21,6 +21,13 @@ pub(super) const D23: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    if evidence.unanswered().is_some() && evidence.look(LookKind::KnownPath).is_some() {
+        let seen = Seen::new([said!(
+            "at this path the server hangs up, or stays mute",
+            "이 경로에서는 서버가 끊거나 아무 말도 하지 않음"
+        )])?;
+        return Some(with_found(evidence, seen));
+    }
     let answer = evidence.refusal().filter(|answer| matches!(answer.status, 404 | 410))?;
     Some(with_found(evidence, Seen::answer(answer)))
 }

@@ -127,7 +127,8 @@ fn origin(evidence: &Evidence, seen: Seen) -> Seen {
 
 fn login(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
     let sent = &evidence.sent;
-    let carried = sent.authorization || sent.cookie || sent.query_token.is_some();
+    let carried =
+        sent.authorization || sent.cookie || sent.subprotocol_token || sent.query_token.is_some();
     let scheme = answer.header("www-authenticate").unwrap_or_default().to_owned();
     let wants = if scheme.is_empty() { String::new() } else { format!(" ({scheme})") };
     if carried {

@@ -21,11 +21,18 @@ pub(super) const D35: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    if let Some(Came::Broken(bytes)) = evidence.unanswered()
+        && super::d05_mute::is_101(bytes)
+        && super::d05_mute::has_head(bytes)
+    {
+        return Some(Seen::new([super::d05_mute::shown_head(bytes)])?.means(said!(
+            "It says 101, and a line of its head is no HTTP (RFC 9112 §5): browsers fail the connection.",
+            "101이라고 하지만 헤더에 HTTP가 아닌 줄이 있습니다(RFC 9112 §5). 브라우저는 연결을 실패시킵니다."
+        )));
+    }
     let answer = evidence.refusal()?;
     let what = match answer.fault.as_ref()? {
-        UpgradeFault::NoUpgrade => {
-            said!("the header Upgrade: websocket is missing", "Upgrade: websocket 헤더가 없습니다")
-        }
+        UpgradeFault::NoUpgrade => no_upgrade(answer),
         UpgradeFault::NoConnection => said!(
             "the header Connection: Upgrade is missing",
             "Connection: Upgrade 헤더가 없습니다"
@@ -37,4 +44,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         UpgradeFault::Subprotocol(_) | UpgradeFault::Extensions(_) => return None,
     };
     Some(Seen::answer(answer).also(what))
+}
+
+/// RFC 6455 §4.1, 2: exactly `websocket`, once.
+fn no_upgrade(answer: &Answer) -> Said {
+    if answer.header("upgrade").is_none() {
+        return said!(
+            "the header Upgrade: websocket is missing",
+            "Upgrade: websocket 헤더가 없습니다"
+        );
+    }
+    let count = answer.count("upgrade");
+    said!(
+        "Upgrade must be `websocket` alone, and once (it is there {count} times)",
+        "Upgrade는 `websocket` 하나만, 한 번만 있어야 합니다({count}번 있음)"
+    )
 }

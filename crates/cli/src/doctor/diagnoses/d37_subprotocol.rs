@@ -21,7 +21,10 @@ pub(super) const D37: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let answer = evidence.refusal().filter(|answer| answer.status == 101)?;
+    let answer = evidence.refusal()?;
+    if answer.status != 101 {
+        return in_words(evidence, answer);
+    }
     let asked = match evidence.sent.subprotocols.join(", ") {
         empty if empty.is_empty() => "—".to_owned(),
         list => list,
@@ -34,5 +37,28 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     Some(
         Seen::answer(answer)
             .also(said!("asked for: {asked}; picked: {picked}", "요청: {asked}; 선택: {picked}")),
+    )
+}
+
+/// Some servers refuse, and say why.
+fn in_words(evidence: &Evidence, answer: &Answer) -> Option<Seen> {
+    let body = answer.lower();
+    let says = body.contains("subprotocol") || body.contains("sec-websocket-protocol");
+    if !says || answer.is_html() || !matches!(answer.status, 400 | 403 | 406 | 426) {
+        return None;
+    }
+    let seen = Seen::answer(answer);
+    if !evidence.sent.subprotocols.is_empty() {
+        return Some(seen);
+    }
+    Some(
+        seen.means(said!(
+            "The server wants a subprotocol, and none was asked for.",
+            "서버가 서브프로토콜을 원하는데 요청하지 않았습니다."
+        ))
+        .cure(said!(
+            "Ask for one that it has: --subprotocol NAME here, `new WebSocket(url, [\"NAME\"])` in a page.",
+            "서버가 아는 이름을 요청하십시오: 여기서는 --subprotocol NAME, 페이지에서는 `new WebSocket(url, [\"NAME\"])`."
+        )),
     )
 }

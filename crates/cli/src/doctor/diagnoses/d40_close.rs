@@ -1,7 +1,7 @@
 //! Close codes.
 
 use super::prelude::*;
-use crate::doctor::close_codes::meaning;
+use crate::doctor::close_codes::{cure, meaning};
 
 pub(super) const D40: Diagnosis = Diagnosis {
     code: "D40",
@@ -22,11 +22,18 @@ pub(super) const D40: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let end = evidence.early_end().or_else(|| telling(evidence))?;
+    let any = any_message(evidence);
+    let end = evidence.early_end().or_else(|| telling(evidence)).or(any)?;
     if matches!(end.by, By::Us(_)) {
         return None;
     }
     let mut wire = vec![told(end)];
+    if any.is_some() {
+        wire.push(said!(
+            "it came as the answer to a small message; nothing was wrong before",
+            "작은 메시지에 대한 답으로 왔고, 그 전에는 문제가 없었음"
+        ));
+    }
     if let Some(socket) = &evidence.socket {
         wire.extend(
             socket.messages.iter().map(|text| said!("before it: {text}", "그 전에: {text}")),
@@ -40,7 +47,18 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     {
         seen = seen.also(said!("directly it stays open", "직접 접속하면 열려 있습니다"));
     }
-    Some(seen.means(means.into()))
+    let seen = seen.means(means.into());
+    Some(match cure(end.code) {
+        Some(cure) => seen.cure(cure.into()),
+        None => seen,
+    })
+}
+
+/// Already the smallest message ends it, for another reason than its size.
+fn any_message(evidence: &Evidence) -> Option<&End> {
+    let size = evidence.size.as_ref().filter(|size| size.passes == 0)?;
+    let (_, end) = size.fails.as_ref()?;
+    (end.by == By::Server && end.code != 1009).then_some(end)
 }
 
 /// A close frame with a code that says why, after a while. 1000, 1001 and 1012 say only that.

@@ -21,7 +21,7 @@ pub(super) const D41: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let hold = evidence.hold.as_ref()?;
+    let Some(hold) = &evidence.hold else { return of_stream(evidence) };
     let end = hold.idle.as_ref()?;
     if hold.pinging.is_some() {
         return None;
@@ -58,4 +58,28 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "한도는 {limit}초입니다. {below}초마다 ping을 보내면 유지됩니다."
     ));
     Some(seen.lines(vec![format!("madang serve --ping-interval {below}")]))
+}
+
+/// A stream on which nothing came for a while, and then the end.
+pub(super) fn of_stream(evidence: &Evidence) -> Option<Seen> {
+    let stream = evidence.stream.as_ref().filter(|stream| stream.ended)?;
+    let last = stream.arrivals.last().map_or(0, |(at, _)| *at);
+    let quiet = stream.watched_ms.saturating_sub(last);
+    if !stream.broken || quiet < 1_000 {
+        return None;
+    }
+    let time = |ms: u64| seconds(std::time::Duration::from_millis(ms));
+    let (age, silence) = (time(stream.watched_ms), time(quiet));
+    let mut wire = vec![said!(
+        "the stream was cut after {age} s, {silence} s after the last event, without the end that HTTP has",
+        "스트림이 {age}초 뒤에, 마지막 이벤트로부터 {silence}초 뒤에, HTTP의 끝 표시 없이 끊김"
+    )];
+    if let Some(again) = stream.again.map(time) {
+        wire.push(said!("another one: after {again} s", "다른 스트림: {again}초 뒤"));
+    }
+    let below = (quiet / 1_600).max(1);
+    Some(Seen::new(wire)?.cure(said!(
+        "Send a comment (`:` and an empty line) every {below} s at most, or raise the read time-out of the proxy:",
+        "늦어도 {below}초마다 주석(`:`과 빈 줄)을 보내거나 프록시의 읽기 제한 시간을 올리십시오:"
+    )))
 }

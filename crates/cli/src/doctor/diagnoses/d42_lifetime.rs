@@ -6,8 +6,8 @@ pub(super) const D42: Diagnosis = Diagnosis {
     code: "D42",
     class: Class::Socket,
     title: Text::new(
-        "connections live only so long, whatever they do",
-        "무엇을 하든 연결의 수명이 정해져 있습니다",
+        "connections live only so long, with pings or without",
+        "ping을 보내든 아니든 연결의 수명이 정해져 있습니다",
     ),
     means: Text::new(
         "The idle connection and the one with pings, opened at different times, ended at the same age: a hard limit of a gateway, a platform or the server.",
@@ -24,9 +24,13 @@ pub(super) const D42: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let hold = evidence.hold.as_ref()?;
+    let Some(hold) = &evidence.hold else { return of_stream(evidence) };
     let pinging = hold.pinging.as_ref()?;
-    Seen::new(ends(hold, pinging))
+    let seen = Seen::new(ends(hold, pinging))?;
+    Some(seen.also(said!(
+        "no messages were sent: some servers count only those, and not pings",
+        "메시지는 보내지 않았음: ping은 세지 않고 메시지만 세는 서버도 있음"
+    )))
 }
 
 /// Both ends, in words.
@@ -43,4 +47,41 @@ pub(super) fn ends(hold: &Hold, pinging: &End) -> Vec<Said> {
     let later = seconds(hold.later);
     wire.push(said!("it was opened {later} s later", "{later}초 뒤에 열었음"));
     wire
+}
+
+/// A stream that ends, and not after a silence.
+fn of_stream(evidence: &Evidence) -> Option<Seen> {
+    let stream = evidence.stream.as_ref().filter(|stream| stream.ended)?;
+    if super::d41_idle::of_stream(evidence).is_some() {
+        return None;
+    }
+    let time = |ms: u64| seconds(std::time::Duration::from_millis(ms));
+    let age = time(stream.watched_ms);
+    let how = if stream.broken {
+        said!("without the end that HTTP has", "HTTP의 끝 표시 없이")
+    } else {
+        said!("in the regular way", "정상적으로")
+    };
+    let events: usize = stream.arrivals.iter().map(|(_, events)| events).sum();
+    let mut wire = vec![
+        said!(
+            "the stream ended after {age} s and {events} events,",
+            "스트림이 {age}초, 이벤트 {events}개 뒤에 끝남,"
+        )
+        .join(&how),
+    ];
+    if let Some(again) = stream.again.map(time) {
+        wire.push(said!("another one: after {again} s", "다른 스트림: {again}초 뒤"));
+    }
+    let seen = Seen::new(wire)?;
+    Some(
+        seen.means(said!(
+            "An EventSource comes back after some seconds, each time, for ever: what is published in between is lost without `id` and Last-Event-ID.",
+            "EventSource는 그때마다 몇 초 뒤 다시 접속하기를 끝없이 되풀이합니다. `id`와 Last-Event-ID가 없으면 그 사이에 발행된 것은 사라집니다."
+        ))
+        .cure(said!(
+            "Keep the answer open: the handler must not return (or `res.end()`), the function platform must allow streams, and an error in the handler is in the server's log.",
+            "응답을 열어 두십시오. 처리기가 반환하거나 `res.end()`를 부르면 안 되고, 함수 플랫폼이 스트림을 허용해야 합니다. 처리기의 오류는 서버 로그에 있습니다."
+        )),
+    )
 }

@@ -23,6 +23,10 @@ pub(super) const D44: Diagnosis = Diagnosis {
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let size = evidence.size.as_ref()?;
     let (fails, end) = size.fails.as_ref()?;
+    // A message of any size, and a code that says why, is D40's.
+    if size.passes == 0 && end.by == By::Server && end.code != 1009 {
+        return None;
+    }
     let passes = size.passes;
     let wire = said!(
         "{passes} bytes pass, {fails} do not:",
@@ -37,7 +41,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         _ => return Some(seen),
     };
     Some(seen.means(said!(
-        "{passes} bytes is the default of {owner}.",
-        "{passes}바이트는 {owner}의 기본값입니다."
+        "Messages up to a limit pass, one byte more ends the connection. {passes} bytes is the default of {owner}, among others.",
+        "한도까지는 지나가고, 한 바이트만 넘어도 연결이 끝납니다. {passes}바이트는 {owner} 등의 기본값입니다."
     )))
 }

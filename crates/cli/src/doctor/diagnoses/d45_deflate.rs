@@ -21,6 +21,20 @@ pub(super) const D45: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
+    if let Some(came) = evidence.answer.as_ref().map(|exchange| &exchange.came)
+        && !came.is_open()
+        && evidence.opens(LookKind::NoDeflate)
+    {
+        let with = match came {
+            Came::Answer(answer) => shown(answer),
+            _ => said!("no answer", "답 없음"),
+        };
+        return Seen::new([
+            said!("with Sec-WebSocket-Extensions:", "Sec-WebSocket-Extensions가 있으면:")
+                .join(&with),
+            said!("the same without it: 101", "그것 없이 다시: 101"),
+        ]);
+    }
     let well = |socket: &Socket| socket.end.is_none() && (!socket.pinged || socket.pong.is_some());
     let plain = evidence.look(LookKind::NoDeflate).and_then(|look| look.socket.as_ref());
     if let (Some(socket), Some(plain)) = (&evidence.socket, plain)

@@ -1,6 +1,7 @@
 //! A rule of the protocol is broken.
 
 use super::prelude::*;
+use crate::doctor::probe::socket::MAX_MESSAGE;
 
 pub(super) const D46: Diagnosis = Diagnosis {
     code: "D46",
@@ -29,13 +30,39 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     }
     let seen = Seen::new([super::d40_close::told(end)])?;
     let By::Us(why) = &end.by else { return Some(seen) };
+    if why.contains("too big") {
+        let limit = MAX_MESSAGE >> 20;
+        return Some(
+            seen.means(said!(
+                "Nothing is wrong with it but its size: it sent a message of more than {limit} MiB, which is the doctor's own limit. Browsers would take it, and hold all of it in memory.",
+                "크기 말고는 잘못이 없습니다. {limit}MiB가 넘는 메시지를 보냈는데, 이것은 이 도구의 한도입니다. 브라우저는 받아서 전부 메모리에 둡니다."
+            ))
+            .cure(said!("Send it in pieces.", "나누어 보내십시오.")),
+        );
+    }
     let raw = evidence.socket.as_ref().and_then(|socket| socket.raw.as_ref());
     let hex = raw.map(|raw| raw.hex(16)).unwrap_or_default();
     let seen = seen.also(said!("the bytes after the 101: {hex}", "101 뒤의 바이트: {hex}"));
-    let means = if raw.is_some_and(|raw| raw.0.starts_with(b"HTTP/")) {
+    let means = if let Some(code) = why.strip_prefix("protocol error: close code ") {
+        let code = code.split(' ').next().unwrap_or_default();
+        said!(
+            "A close frame with the code {code}: RFC 6455 §7.4 lets nobody send that. Browsers report 1002 or 1006 in its place.",
+            "코드 {code}의 close 프레임입니다. RFC 6455 §7.4에 따라 아무도 보낼 수 없는 코드이며, 브라우저는 대신 1002나 1006을 알립니다."
+        )
+    } else if raw.is_some_and(|raw| raw.0.starts_with(b"<")) {
+        said!(
+            "A page was written into the open WebSocket: something behind the 101 answers as to an ordinary request.",
+            "열린 WebSocket에 페이지를 써 넣었습니다. 101 뒤의 무언가가 일반 요청처럼 답합니다."
+        )
+    } else if raw.is_some_and(|raw| raw.0.starts_with(b"HTTP/")) {
         said!(
             "An HTTP answer was written into the open WebSocket.",
             "열린 WebSocket에 HTTP 응답을 써 넣었습니다."
+        )
+    } else if raw.is_some_and(is_text) {
+        said!(
+            "Plain text was written into the stream, without frames: output of a program, or a line protocol.",
+            "프레임 없이 일반 텍스트를 써 넣었습니다. 프로그램의 출력이거나 줄 단위 프로토콜입니다."
         )
     } else if why.contains("UTF-8") {
         said!(
@@ -56,4 +83,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return Some(seen);
     };
     Some(seen.means(means))
+}
+
+/// Letters, where the head of a frame should be.
+fn is_text(raw: &Bytes) -> bool {
+    raw.0.len() >= 4
+        && raw.0.iter().take(16).all(|byte| byte.is_ascii_graphic() || b" \r\n\t".contains(byte))
 }

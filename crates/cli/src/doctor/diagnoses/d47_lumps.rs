@@ -27,20 +27,12 @@ pub(super) const D47: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     if is_held(evidence) {
-        let patience = seconds(evidence.patience);
-        let wire = [
-            said!(
-                "not even the head of the answer came within {patience} s",
-                "{patience}초 안에 응답의 헤더조차 오지 않았습니다"
-            ),
-            said!("directly it comes at once", "직접 접속하면 바로 옵니다"),
-        ];
-        return Some(Seen::new(wire)?.means(said!(
-            "The proxy holds back what the server sends at once, head and all, until a buffer is full.",
-            "서버는 바로 보내는데 프록시가 헤더까지 버퍼가 찰 때까지 붙들고 있습니다."
-        )));
+        return held(evidence);
     }
     let stream = evidence.stream.as_ref()?;
+    if let Some(seen) = compressed(stream) {
+        return Some(seen);
+    }
     let gzip = evidence.answered()?.header("content-encoding").map(str::to_owned);
     let proxied = profile(&stream.arrivals);
     let line = told(&stream.arrivals);
@@ -66,11 +58,70 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     proxied.then_some(seen)
 }
 
-/// Nothing at all comes through the proxy, and directly the stream begins.
+/// Not even the head comes, though the server speaks: directly, or at another path.
 pub(super) fn is_held(evidence: &Evidence) -> bool {
     let silent = matches!(evidence.unanswered(), Some(Came::Silence));
-    let direct = evidence.looked(LookKind::Direct);
-    silent && evidence.wanted == Wanted::Events && direct.is_some_and(|answer| answer.status == 200)
+    let direct = evidence.looked(LookKind::Direct).is_some_and(|answer| answer.status == 200);
+    let speaks = evidence.looked(LookKind::Elsewhere).is_some();
+    silent && evidence.wanted == Wanted::Events && (direct || speaks)
+}
+
+fn held(evidence: &Evidence) -> Option<Seen> {
+    let patience = seconds(evidence.patience);
+    let seen = Seen::new([said!(
+        "not even the head of the answer came within {patience} s",
+        "{patience}초 안에 응답의 헤더조차 오지 않았습니다"
+    )])?;
+    if evidence.looked(LookKind::Direct).is_some_and(|answer| answer.status == 200) {
+        return Some(
+            seen.also(said!("directly it comes at once", "직접 접속하면 바로 옵니다")).means(said!(
+                "The proxy holds back what the server sends at once, head and all, until a buffer is full.",
+                "서버는 바로 보내는데 프록시가 헤더까지 버퍼가 찰 때까지 붙들고 있습니다."
+            )),
+        );
+    }
+    let status = evidence.looked(LookKind::Elsewhere).map(|answer| answer.status)?;
+    Some(
+        seen.also(said!(
+            "another path is answered at once (HTTP {status})",
+            "다른 경로에는 바로 답함(HTTP {status})"
+        ))
+        .means(said!(
+            "The stream is held back, head and all, until a buffer is full: by a proxy that buffers, or by the server, which sends the head only with the first event.",
+            "버퍼가 찰 때까지 헤더까지 붙들려 있습니다. 프록시가 모으거나, 서버가 첫 이벤트와 함께 비로소 헤더를 보냅니다."
+        ))
+        .cure(said!(
+            "Switch the proxy's buffering off for this path (--direct URL shows whether it is to blame), and let the server send its head at once (Node: `res.flushHeaders()`).",
+            "이 경로의 프록시 버퍼링을 끄고(프록시 탓인지는 --direct URL로 알 수 있음), 서버가 헤더를 바로 보내게 하십시오(Node: `res.flushHeaders()`)."
+        )),
+    )
+}
+
+/// Asked for with gzip, as browsers do, it comes in far fewer pieces, or not at all.
+fn compressed(stream: &Stream) -> Option<Seen> {
+    let gzip = stream.gzip.as_ref()?;
+    let pieces = |arrivals: &[(u64, usize)]| merged(arrivals).len();
+    let (plain, coded) = (pieces(&stream.arrivals), pieces(gzip));
+    if plain < 2 || coded * 3 > plain {
+        return None;
+    }
+    let seen = Seen::new([
+        said!("without gzip: {plain} pieces", "gzip 없이: {plain}조각"),
+        said!(
+            "with Accept-Encoding: gzip, as browsers ask: {coded}",
+            "브라우저처럼 Accept-Encoding: gzip으로: {coded}"
+        ),
+    ])?;
+    Some(
+        seen.means(said!(
+            "Compression gathers the events: the compressor gives nothing out until it has much, or is flushed.",
+            "압축이 이벤트를 모읍니다. 많이 쌓이거나 비우라고 할 때까지 내보내지 않습니다."
+        ))
+        .cure(said!(
+            "Exempt text/event-stream from compression (Express: `filter` of compression(), nginx: not in gzip_types), or flush after each event (`res.flush()`):",
+            "text/event-stream을 압축에서 제외하거나(Express: compression()의 `filter`, nginx: gzip_types에서 뺌) 이벤트마다 비우십시오(`res.flush()`):"
+        )),
+    )
 }
 
 /// Lumps with silence between them. What comes first may be what was kept, in one piece.

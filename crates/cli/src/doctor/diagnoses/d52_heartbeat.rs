@@ -2,13 +2,19 @@
 
 use super::prelude::*;
 
+/// Longer than many proxies wait, in milliseconds.
+const LONGEST: u32 = 55_000;
+
 pub(super) const D52: Diagnosis = Diagnosis {
     code: "D52",
     class: Class::Socket,
-    title: Text::new("STOMP heart-beats are off", "STOMP 하트비트가 꺼져 있습니다"),
+    title: Text::new(
+        "STOMP heart-beats are off, or too far apart",
+        "STOMP 하트비트가 꺼져 있거나 너무 드뭅니다",
+    ),
     means: Text::new(
-        "The server agreed to no heart-beat in one direction or both. A dead connection is then noticed only when somebody writes, and proxies cut the quiet one (D41).",
-        "서버가 한쪽이나 양쪽의 하트비트에 동의하지 않았습니다. 죽은 연결은 무언가 쓸 때에야 드러나고, 프록시는 조용한 연결을 끊습니다(D41).",
+        "The server agreed to no heart-beat in one direction or both, or to one a minute or less. A dead connection is then noticed only when somebody writes, and proxies cut the quiet one (D41).",
+        "서버가 한쪽이나 양쪽의 하트비트에 동의하지 않았거나 아주 드물게만 동의했습니다. 죽은 연결은 무언가 쓸 때에야 드러나고, 프록시는 조용한 연결을 끊습니다(D41).",
     ),
     cure: Text::new(
         "Switch them on: RabbitMQ and Spring take 10000,10000 (Spring's simple broker needs `setTaskScheduler`). Values of more than 30 s are longer than many proxies wait.",
@@ -25,7 +31,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     else {
         return None;
     };
-    (*sends == 0 || *wants == 0).then(|| {
+    let too_long = (*sends).max(*wants) > LONGEST;
+    (*sends == 0 || *wants == 0 || too_long).then(|| {
         Seen::new([said!(
             "asked for heart-beat:10000,10000; the server answered heart-beat:{sends},{wants}",
             "heart-beat:10000,10000을 요청, 서버의 답은 heart-beat:{sends},{wants}"

@@ -73,14 +73,15 @@ pub(crate) const DIAGNOSES: &[&Diagnosis] = &[
     &d02_family::D02,
     &d03_refused::D03,
     &d04_dropped::D04,
+    &d14_inspection::D14,
     &d09_mixed_content::D09,
+    &d45_deflate::D45,
     &d07_not_tls::D07,
     &d08_plain_to_tls::D08,
     &d15_client_certificate::D15,
     &d16_versions::D16,
     &d05_mute::D05,
     &d06_closed::D06,
-    &d14_inspection::D14,
     &d10_dates::D10,
     &d11_wrong_name::D11,
     &d12_issuer::D12,
@@ -107,7 +108,6 @@ pub(crate) const DIAGNOSES: &[&Diagnosis] = &[
     &d23_path::D23,
     &d34_status::D34,
     &d51_login::D51,
-    &d45_deflate::D45,
     &d46_rules::D46,
     &d40_close::D40,
     &d36_dead::D36,
@@ -240,10 +240,12 @@ pub(crate) fn find(evidence: &Evidence) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     let mut first: Option<Class> = None;
     for &diagnosis in DIAGNOSES {
-        // Dates, name and issuer of one certificate may all be wrong.
+        // Dates, name and issuer of one certificate may all be wrong; who inspects has made them.
         let beside = first == Some(Class::Tls) && diagnosis.class == Class::Tls;
-        let replaced = beside && found.iter().any(|finding| finding.diagnosis.code == "D14");
-        if first.is_some() && !(beside && !replaced || diagnosis.goes_on) {
+        let replaced = diagnosis.class == Class::Tls
+            && evidence.answer.is_none()
+            && found.iter().any(|finding| finding.diagnosis.code == "D14");
+        if replaced || (first.is_some() && !beside && !diagnosis.goes_on) {
             continue;
         }
         if let Some(seen) = (diagnosis.sees)(evidence) {

@@ -10,6 +10,7 @@ use tokio_rustls::rustls::{
 use x509_parser::{
     extensions::{GeneralName, ParsedExtension},
     prelude::{FromDer as _, X509Certificate},
+    public_key::PublicKey,
 };
 
 use crate::doctor::evidence::Certificate;
@@ -37,7 +38,23 @@ pub(in crate::doctor) fn read(der: &[u8]) -> Option<Certificate> {
         not_before: certificate.validity().not_before.timestamp(),
         not_after: certificate.validity().not_after.timestamp(),
         issuer_url: issuer_url(&certificate),
+        weak: weak(&certificate),
     })
+}
+
+/// CA/Browser Forum, Baseline Requirements §6.1.5 and §7.1.3.2: RSA of 2048 bits, and no SHA-1.
+fn weak(certificate: &X509Certificate<'_>) -> Option<String> {
+    if let Ok(PublicKey::RSA(key)) = certificate.public_key().parsed()
+        && key.key_size() < 2048
+    {
+        return Some(format!("an RSA key of {} bits", key.key_size()));
+    }
+    let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
+    match algorithm.as_str() {
+        "1.2.840.113549.1.1.4" => Some("signed with MD5".into()),
+        "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" => Some("signed with SHA-1".into()),
+        _ => None,
+    }
 }
 
 /// RFC 5280 §4.2.2.1: where the issuer's own certificate is.

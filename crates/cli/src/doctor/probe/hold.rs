@@ -6,25 +6,35 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Way,
-    http::{Asking, ask},
+    http::{self, Asking},
+    login::{Beats, login},
     socket::{Live, Seen},
 };
-use crate::doctor::evidence::{End, Hold};
+use crate::doctor::{
+    ask::{Ask, Door},
+    evidence::{End, Hold, Login, Socket},
+};
 
-/// Holds two connections: one that says nothing, and, opened a little later, one that pings. Which
-/// of them is cut, and when, tells an idle limit from a lifetime and from a restart.
-pub(in crate::doctor) async fn hold(way: Way<'_>, asking: &Asking, wanted: Duration) -> Hold {
+/// Holds two connections: one that says nothing but what its protocol demands, and, opened a little
+/// later, one that pings. Which of them is cut, and when, tells an idle limit from a lifetime and
+/// from a restart.
+pub(in crate::doctor) async fn hold(
+    ask: &Ask,
+    way: Way<'_>,
+    asking: &Asking,
+    wanted: Duration,
+) -> Hold {
     let pause = (wanted / 8).clamp(Duration::from_millis(200), Duration::from_secs(10));
     let began = Instant::now();
     let until = began + wanted;
     let idle = async {
-        let live = open(way, asking).await.ok_or(Refused)?;
+        let live = open(ask, way, asking, Beats::None).await.ok_or(Refused)?;
         Ok::<_, Refused>(quiet(live, until).await)
     };
     let pinging = async {
         sleep_until(began + pause).await;
-        let live = open(way, asking).await.ok_or(Refused)?;
-        Ok::<_, Refused>(busy(live, until, pause).await)
+        let live = open(ask, way, asking, Beats::Some).await.ok_or(Refused)?;
+        Ok::<_, Refused>(busy(live, until, pause, ask.door == Door::Stomp).await)
     };
     // Where one is missing nothing can be compared, and the other need not be waited for.
     let Ok(((idle, pings, first_ping), pinging)) = tokio::try_join!(idle, pinging) else {
@@ -34,7 +44,7 @@ pub(in crate::doctor) async fn hold(way: Way<'_>, asking: &Asking, wanted: Durat
         Hold { idle, pinging, later: pause, pings, first_ping, wanted, ..Hold::default() };
     // Constant? The same once more, if it was cut soon enough.
     if let (Some(end), None) = (&hold.idle, &hold.pinging)
-        && let Some(live) = open(way, asking).await
+        && let Some(live) = open(ask, way, asking, Beats::None).await
     {
         let until = Instant::now() + end.after * 2 + pause;
         hold.again = quiet(live, until).await.0.map(|end| end.after);
@@ -45,8 +55,13 @@ pub(in crate::doctor) async fn hold(way: Way<'_>, asking: &Asking, wanted: Durat
 /// A connection that does not open any more.
 struct Refused;
 
-async fn open(way: Way<'_>, asking: &Asking) -> Option<Live> {
-    Some(Live::new(ask(way, asking).await.open?))
+/// Logged in, where the door has a login: who does not is cut for that.
+async fn open(ask: &Ask, way: Way<'_>, asking: &Asking, beats: Beats) -> Option<Live> {
+    let mut live = Live::new(http::ask(way, asking).await.open?);
+    match login(ask, beats, &mut live, &mut Socket::default()).await {
+        Some(Login::Refused(_) | Login::Nothing) => None,
+        Some(Login::In { .. }) | None => Some(live),
+    }
 }
 
 async fn quiet(mut live: Live, until: Instant) -> (Option<End>, u32, Option<Duration>) {
@@ -65,11 +80,14 @@ async fn quiet(mut live: Live, until: Instant) -> (Option<End>, u32, Option<Dura
     (None, pings, first)
 }
 
-async fn busy(mut live: Live, until: Instant, pause: Duration) -> Option<End> {
+async fn busy(mut live: Live, until: Instant, pause: Duration, beats: bool) -> Option<End> {
     // Well below an idle limit that cuts the other one.
     let pause = (pause / 2).max(Duration::from_millis(100));
     while Instant::now() < until && !live.is_over() {
         live.ping().await;
+        if beats {
+            live.send("\n").await;
+        }
         let next = (Instant::now() + pause).min(until);
         while let Some(seen) = live.next(next).await {
             if let Seen::End(end) = seen {

@@ -54,6 +54,8 @@ pub(in crate::doctor) struct Open {
     pub(in crate::doctor) early: Vec<u8>,
     pub(in crate::doctor) deflate: Option<Agreement>,
     pub(in crate::doctor) chunked: bool,
+    /// The body is compressed.
+    pub(in crate::doctor) is_coded: bool,
 }
 
 /// Asks on a new connection.
@@ -104,7 +106,14 @@ fn head(way: Way<'_>, asking: &Asking) -> Result<Head, String> {
         .parse()
         .map_err(|error| format!("this makes no request: {error}"))?;
     let mut options = Options { protocols: asking.subprotocols.clone(), ..Options::default() };
-    options.deflate = Settings { enabled: asking.deflate, min_size: 0, ..Settings::default() };
+    // As browsers offer it.
+    options.deflate = Settings {
+        enabled: asking.deflate,
+        min_size: 0,
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        ..Settings::default()
+    };
     for (name, value) in &asking.headers {
         let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header"))?;
         let value: HeaderValue =
@@ -269,7 +278,9 @@ async fn finish(
     let is_stream = find("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
     let streams = asking.streaming && answer.status == 200 && is_stream;
     if answer.is_open() || streams {
-        got.open = Some(Open { io, early, deflate: agreed, chunked: chunked && streams });
+        let is_coded = find("content-encoding").is_some_and(|coding| coding != "identity");
+        let chunked = chunked && streams;
+        got.open = Some(Open { io, early, deflate: agreed, chunked, is_coded });
     } else if asking.method != "HEAD" && !matches!(answer.status, 101 | 204 | 304) {
         answer.body = Bytes(read_body(&mut io, early, chunked, length).await);
     }

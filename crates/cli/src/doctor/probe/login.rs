@@ -21,20 +21,34 @@ pub(in crate::doctor) fn subprotocols(door: Door) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+/// STOMP's heart-beat, in milliseconds.
+const BEAT: u32 = 10_000;
+
+/// Whether the client says that it beats: STOMP, Heart-beating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::doctor) enum Beats {
+    Some,
+    None,
+}
+
 /// Logs in as the protocol wants it; `None` where there is nothing to say.
 pub(in crate::doctor) async fn login(
     ask: &Ask,
+    beats: Beats,
     live: &mut Live,
     socket: &mut Socket,
 ) -> Option<Login> {
     let hello = match ask.door {
-        Door::Stomp => Some(stomp_connect(ask)),
+        Door::Stomp => Some(stomp_connect(ask, beats)),
         Door::Wamp => {
             Some(json!([1, "madang", {"roles": {"subscriber": {}, "publisher": {}}}]).to_string())
         }
         Door::Socketio | Door::Sockjs => None,
         Door::Raw | Door::Sse | Door::Topics => return None,
     };
+    if ask.door == Door::Socketio {
+        live.speaks_engine();
+    }
     if let Some(hello) = hello {
         live.send(&hello).await;
     }
@@ -42,6 +56,8 @@ pub(in crate::doctor) async fn login(
     while let Some(seen) = live.next(deadline).await {
         let text = match &seen {
             Seen::Text(text) => Some(text.clone()),
+            // Some brokers write STOMP's frames as binary messages.
+            Seen::Binary(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
             _ => None,
         };
         note(socket, seen);
@@ -52,10 +68,6 @@ pub(in crate::doctor) async fn login(
             live.send(&format!("40{}", auth.unwrap_or_default())).await;
             continue;
         }
-        if ask.door == Door::Socketio && text.starts_with('2') {
-            live.send("3").await;
-            continue;
-        }
         if let Some(login) = verdict(ask.door, &text) {
             return Some(login);
         }
@@ -63,10 +75,22 @@ pub(in crate::doctor) async fn login(
     Some(Login::Nothing)
 }
 
-fn stomp_connect(ask: &Ask) -> String {
+/// A word after the login that takes it back.
+pub(in crate::doctor) fn taken_back(door: Door, message: &str) -> bool {
+    match door {
+        Door::Stomp => message.starts_with("ERROR"),
+        // GOODBYE and ABORT.
+        Door::Wamp => message.starts_with("[6,") || message.starts_with("[3,"),
+        Door::Socketio => message.starts_with("41") || message.starts_with("44"),
+        _ => false,
+    }
+}
+
+fn stomp_connect(ask: &Ask, beats: Beats) -> String {
     let token = ask.token.as_ref().map(|token| format!("Authorization:Bearer {token}\n"));
+    let beats = if beats == Beats::Some { BEAT } else { 0 };
     format!(
-        "CONNECT\naccept-version:1.2,1.1,1.0\nhost:/\nheart-beat:10000,10000\n{}\n\0",
+        "CONNECT\naccept-version:1.2,1.1,1.0\nhost:/\nheart-beat:{beats},{beats}\n{}\n\0",
         token.unwrap_or_default()
     )
 }
@@ -90,8 +114,9 @@ fn verdict(door: Door, text: &str) -> Option<Login> {
         Door::Wamp => {
             let message: Value = serde_json::from_str(text).ok()?;
             match message.get(0)?.as_u64()? {
-                2 | 4 => Some(Login::In { heartbeat: None }),
-                3 => Some(Login::Refused(shown(text))),
+                2 => Some(Login::In { heartbeat: None }),
+                // ABORT; CHALLENGE, which wants more than we have; GOODBYE.
+                3 | 4 | 6 => Some(Login::Refused(shown(text))),
                 _ => None,
             }
         }
@@ -128,6 +153,8 @@ mod tests {
             verdict(Door::Socketio, "44{\"message\":\"x\"}"),
             Some(Login::Refused(_))
         ));
+        assert!(matches!(verdict(Door::Wamp, "[4,\"ticket\",{}]"), Some(Login::Refused(_))));
         assert_eq!(verdict(Door::Sockjs, "h"), None);
+        assert!(taken_back(Door::Socketio, "41") && !taken_back(Door::Socketio, "42[]"));
     }
 }

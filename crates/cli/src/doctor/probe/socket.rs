@@ -18,7 +18,7 @@ const MAX_MESSAGES: usize = 5;
 const MAX_SHOWN: usize = 300;
 const MAX_RAW: usize = 512;
 /// A larger message is not for a doctor.
-const MAX_MESSAGE: usize = 16 << 20;
+pub(in crate::doctor) const MAX_MESSAGE: usize = 64 << 20;
 /// Time to write something.
 const WRITE_TIME: Duration = Duration::from_secs(10);
 
@@ -26,7 +26,7 @@ const WRITE_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(in crate::doctor) enum Seen {
     Text(String),
-    Binary(usize),
+    Binary(Vec<u8>),
     Ping,
     Pong,
     End(End),
@@ -41,6 +41,8 @@ pub(in crate::doctor) struct Live {
     ended: bool,
     /// Something could not be written in time: whatever follows would stand within a frame.
     is_mute: bool,
+    /// Engine.IO's pings are answered, as every client does.
+    is_engine: bool,
     /// The first bytes, as they came.
     raw: Vec<u8>,
 }
@@ -58,11 +60,17 @@ impl Live {
             seen: VecDeque::new(),
             ended: false,
             is_mute: false,
+            is_engine: false,
             raw: Vec::new(),
         };
         let mut early = open.early;
         live.take(&mut early);
         live
+    }
+
+    /// From now on Engine.IO is spoken.
+    pub(in crate::doctor) fn speaks_engine(&mut self) {
+        self.is_engine = true;
     }
 
     pub(in crate::doctor) fn is_over(&self) -> bool {
@@ -78,8 +86,13 @@ impl Live {
         let mut buffer = vec![0; 64 * 1024];
         loop {
             self.transmit(deadline).await;
-            if let Some(seen) = self.seen.pop_front() {
-                return Some(seen);
+            match self.seen.pop_front() {
+                Some(Seen::Text(text)) if self.is_engine && text == "2" => {
+                    self.send("3").await;
+                    continue;
+                }
+                Some(seen) => return Some(seen),
+                None => {}
             }
             // Of a server that never stops talking there is always something to read.
             if self.ended || Instant::now() >= deadline {
@@ -119,7 +132,7 @@ impl Live {
     fn note(&mut self, event: Event<'static>) {
         let seen = match event {
             Event::Message { payload: Payload::Text(text), .. } => Seen::Text(text.into_owned()),
-            Event::Message { payload, .. } => Seen::Binary(payload.as_bytes().len()),
+            Event::Message { payload, .. } => Seen::Binary(payload.as_bytes().to_vec()),
             Event::Ping(_) => Seen::Ping,
             Event::Pong(_) => Seen::Pong,
             Event::Closed(closed) => {
@@ -204,8 +217,8 @@ pub(in crate::doctor) fn note(socket: &mut Socket, seen: Seen) {
             let safe = crate::client::escaped(&text, crate::client::Keep::None);
             socket.messages.push(safe.chars().take(MAX_SHOWN).collect());
         }
-        Seen::Binary(length) if socket.messages.len() < MAX_MESSAGES => {
-            socket.messages.push(format!("({length} B)"));
+        Seen::Binary(bytes) if socket.messages.len() < MAX_MESSAGES => {
+            socket.messages.push(format!("({} B)", bytes.len()));
         }
         Seen::End(end) => socket.end = Some(end),
         _ => {}

@@ -26,7 +26,12 @@ pub(in crate::doctor) async fn watch(mut open: Open, length: Duration) -> Stream
         if !arrived.is_empty() {
             let bytes =
                 if open.chunked { chunks.push(&arrived) } else { std::mem::take(&mut arrived) };
-            let events = count(&bytes, &mut last_line_empty);
+            // Of a compressed stream only pieces can be counted.
+            let events = if open.is_coded {
+                usize::from(!bytes.is_empty())
+            } else {
+                count(&bytes, &mut last_line_empty)
+            };
             let at = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
             stream.bytes += bytes.len();
             if stream.arrivals.len() < MAX_ARRIVALS {
@@ -34,12 +39,18 @@ pub(in crate::doctor) async fn watch(mut open: Open, length: Duration) -> Stream
             }
             arrived.clear();
         }
+        // Its last chunk is the end of a body, whatever becomes of the connection.
+        if chunks.is_over {
+            stream.ended = true;
+            break;
+        }
         match timeout_at(until, open.io.read(&mut buffer)).await {
             Ok(Ok(length)) if length > 0 => {
                 arrived.extend_from_slice(buffer.get(..length).unwrap_or_default());
             }
             Ok(_) => {
                 stream.ended = true;
+                stream.broken = open.chunked && !chunks.is_over;
                 break;
             }
             Err(_) => break,
@@ -71,6 +82,8 @@ pub(super) struct Chunks {
     /// A line that is not whole.
     line: Vec<u8>,
     in_data: bool,
+    /// The last chunk has come.
+    is_over: bool,
 }
 
 impl Chunks {
@@ -99,6 +112,7 @@ impl Chunks {
             if let Ok(length) = u64::from_str_radix(&digits, 16) {
                 self.left = length;
                 self.in_data = length > 0;
+                self.is_over |= length == 0;
             }
         }
         out
@@ -116,6 +130,7 @@ mod tests {
             let mut chunks = Chunks::default();
             let out: Vec<u8> = wire.chunks(size).flat_map(|piece| chunks.push(piece)).collect();
             assert_eq!(out, b"hello\r\n world...\r\n"[..16].to_vec(), "{size}");
+            assert!(chunks.is_over);
         }
     }
 

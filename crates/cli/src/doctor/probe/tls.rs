@@ -32,7 +32,7 @@ use tokio_rustls::{
 
 use super::{cert, is_reset};
 use crate::{
-    client::tls::{roots_of, roots_of_system},
+    client::tls::{certificates_of, roots_of, roots_of_system},
     doctor::{
         ask::Ask,
         evidence::{Bytes, Tls, TlsFault, Trust},
@@ -44,6 +44,8 @@ use crate::{
 pub(in crate::doctor) struct Trusted {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,
+    /// Those of `--ca`, byte by byte: one that has signed itself is good by that alone.
+    pinned: Vec<CertificateDer<'static>>,
     identity: Option<Arc<CertifiedKey>>,
 }
 
@@ -62,7 +64,8 @@ impl Trusted {
             Some((certificate, key)) => Some(cert::identity(certificate, key, &provider)?),
             None => None,
         };
-        Ok(Self { provider, roots: Arc::new(roots), identity })
+        let pinned = ask.ca.as_deref().map(certificates_of).transpose()?.unwrap_or_default();
+        Ok(Self { provider, roots: Arc::new(roots), pinned, identity })
     }
 }
 
@@ -172,7 +175,11 @@ fn judge(tls: &mut Tls, chain: &[CertificateDer<'static>], name: &ServerName<'_>
     // As of a time at which the certificate itself is good.
     let time = super::super::clock().clamp(read.not_before, read.not_after);
     let is_own = read.subject == read.issuer && chain.len() == 1;
-    tls.trust = Some(verify(leaf, rest, name, time, is_own, trust));
+    tls.trust = Some(match verify(leaf, rest, name, time, is_own, trust) {
+        _ if trust.pinned.contains(leaf) => Trust::Trusted,
+        trust @ (Trust::Trusted | Trust::OtherDates) => trust,
+        trust => read.weak.clone().map_or(trust, Trust::Weak),
+    });
 }
 
 fn verify(
@@ -209,9 +216,31 @@ fn verify(
                 drop(other);
                 Trust::SelfSigned
             }
-            other => Trust::Other(format!("{other}")),
+            other => Trust::Other(reason(&other)),
         },
         Err(other) => Trust::Other(other.to_string()),
+    }
+}
+
+/// Words for what rustls says in names of its own.
+fn reason(why: &CertificateError) -> String {
+    match why {
+        CertificateError::Revoked => "it is revoked".into(),
+        CertificateError::BadEncoding => "it cannot be read".into(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its extended key usage does not allow servers".into()
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that is not known".into()
+        }
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "it is that of an authority (CA:TRUE)".into()
+        }
+        other => {
+            let text = other.to_string();
+            let (name, _) = text.split_once('{').unwrap_or((&text, ""));
+            name.trim().to_owned()
+        }
     }
 }
 

@@ -177,6 +177,8 @@ fn the_answer_is_checked() {
     for (changes, expected) in [
         (&[("upgrade", "")][..], Error::NoUpgrade),
         (&[("upgrade", "h2c")], Error::NoUpgrade),
+        (&[("upgrade", "websocket, h2c")], Error::NoUpgrade),
+        (&[("upgrade", "websocket"); 2], Error::NoUpgrade),
         (&[("connection", "")], Error::NoConnectionUpgrade),
         (&[("connection", "close")], Error::NoConnectionUpgrade),
         (&[("sec-websocket-accept", "")], Error::Accept),
