@@ -1,6 +1,6 @@
 //! What each protocol asks for, one request after the other.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -194,9 +194,36 @@ async fn sockjs(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
         return;
     }
     evidence.polls.push(got.exchange.clone());
-    let time = super::clock() % 1_000;
-    let socket = way.target.at(&format!("{base}/000/madang{time}/websocket"));
+    sockjs_polls(ask, way, &base, evidence).await;
+    let socket = way.target.at(&format!("{base}/000/madang{}/websocket", unique()));
     upgrade(ask, way.to(&socket), evidence).await;
+}
+
+/// A session of polling, and requests of it on connections of their own. Nothing is said on it: an
+/// empty body is an error to who knows the session, and a 404 to who does not.
+async fn sockjs_polls(ask: &Ask, way: Way<'_>, base: &str, evidence: &mut Evidence) {
+    let mut post = get(ask);
+    post.method = "POST";
+    post.body = Some("");
+    let session = format!("{base}/000/madang{}", unique());
+    let opened = http::ask(way.to(&way.target.at(&format!("{session}/xhr"))), &post).await;
+    if !opened.exchange.came.answer().is_some_and(|answer| answer.body.0.starts_with(b"o")) {
+        return;
+    }
+    if !opened.cookies.is_empty() && !evidence.sent.cookie {
+        post.headers.push(("Cookie".into(), opened.cookies.join("; ")));
+    }
+    evidence.polls.push(opened.exchange);
+    let send = way.target.at(&format!("{session}/xhr_send"));
+    for _ in 0..POLLS {
+        evidence.polls.push(http::ask(way.to(&send), &post).await.exchange);
+    }
+}
+
+/// For names of sessions, which are never used twice.
+fn unique() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_micros())
 }
 
 fn is_sockjs_info(answer: &Answer) -> bool {

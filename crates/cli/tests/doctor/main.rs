@@ -25,5 +25,6 @@ mod secrets;
 mod sockets;
 mod streams;
 mod tls;
+mod tokens;
 mod wire;
 mod yard;

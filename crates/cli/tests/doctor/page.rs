@@ -19,13 +19,14 @@ use std::{
 use super::{
     apache,
     bed::{Bed, Case, doctor},
-    doors, handshake, haproxy, network, nginx, sockets, streams, tls,
+    doors, handshake, haproxy, network, nginx, sockets, streams, tls, tokens,
 };
 
 const GROUPS: &[(&str, &[Case])] = &[
     ("Before HTTP", network::CASES),
     ("TLS", tls::CASES),
     ("The answer to the upgrade", handshake::CASES),
+    ("Tokens", tokens::CASES),
     ("After the upgrade", sockets::CASES),
     ("Polling, streams, protocols", doors::CASES),
     ("Streams of events", streams::CASES),
