@@ -35,7 +35,7 @@ use probe::{
     http::{self, Asking},
     net,
     tls::{self, Trusted},
-    tunnel,
+    tunnel, verify,
 };
 
 /// Variables by which programs are told of a proxy.
@@ -218,7 +218,7 @@ async fn look_at_tls(ask: &Ask, way: Way<'_>) -> Tls {
         let time =
             tls.chain.first().map_or(0, |leaf| clock().clamp(leaf.not_before, leaf.not_after));
         if let Some(fetched) = fetch(&url, ask, way.trust).await
-            && tls::completes(&chain, &fetched, way.target, time, way.trust)
+            && verify::completes(&chain, &fetched, way.target, time, way.trust)
         {
             tls.trust = Some(Trust::MissingIntermediate(url));
         }
@@ -251,7 +251,7 @@ async fn address_of(target: &target::Target, ask: &Ask) -> Option<SocketAddr> {
 
 /// Whether one would not go on.
 fn is_bad(tls: &Tls, insecure: bool) -> bool {
-    tls.failed.is_some() || (!insecure && !tls::is_good(tls, clock()))
+    tls.failed.is_some() || (!insecure && !verify::is_good(tls, clock()))
 }
 
 /// The difference between this machine's clock and a `Date`.

@@ -8,8 +8,10 @@ pub(super) mod net;
 pub(super) mod size;
 pub(super) mod socket;
 pub(super) mod stream;
+pub(super) mod tap;
 pub(super) mod tls;
 pub(super) mod tunnel;
+pub(super) mod verify;
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -85,7 +87,7 @@ impl<'a> Way<'a> {
         }
         let shaken = tls::shake(tcp, self.target, self.trust, &[b"http/1.1"], self.timeout).await;
         match shaken.1 {
-            Some(_) if !self.lenient && !tls::is_good(&shaken.0, super::clock()) => {
+            Some(_) if !self.lenient && !verify::is_good(&shaken.0, super::clock()) => {
                 Err(Came::NoTls(TlsFault::Other("its certificate is not trusted".into())))
             }
             Some(stream) => Ok(Box::new(stream)),

@@ -2,25 +2,18 @@
 
 use std::{
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
-        SignatureScheme,
+        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
         client::{
-            ResolvesClientCert, WebPkiServerVerifier,
+            ResolvesClientCert,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
         crypto::{self, CryptoProvider, aws_lc_rs},
@@ -30,22 +23,22 @@ use tokio_rustls::{
     },
 };
 
-use super::{cert, is_reset};
+use super::{cert, is_reset, tap::Tap, verify::judge};
 use crate::{
     client::tls::{certificates_of, roots_of, roots_of_system},
     doctor::{
         ask::Ask,
-        evidence::{Bytes, Tls, TlsFault, Trust},
+        evidence::{Bytes, Tls, TlsFault},
         target::Target,
     },
 };
 
 /// Whom to trust, and who we are.
 pub(in crate::doctor) struct Trusted {
-    provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
+    pub(super) provider: Arc<CryptoProvider>,
+    pub(super) roots: Arc<RootCertStore>,
     /// Those of `--ca`, byte by byte: one that has signed itself is good by that alone.
-    pinned: Vec<CertificateDer<'static>>,
+    pub(super) pinned: Vec<CertificateDer<'static>>,
     identity: Option<Arc<CertifiedKey>>,
 }
 
@@ -165,106 +158,6 @@ fn connector(
     // Every handshake is to show everything.
     config.resumption = rustls::client::Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-/// Dates, name and signature are judged apart, so that one does not hide the others.
-fn judge(tls: &mut Tls, chain: &[CertificateDer<'static>], name: &ServerName<'_>, trust: &Trusted) {
-    let (Some((leaf, rest)), Some(read)) = (chain.split_first(), tls.chain.first()) else { return };
-    tls.name_matches = rustls::server::ParsedCertificate::try_from(leaf)
-        .is_ok_and(|parsed| rustls::client::verify_server_name(&parsed, name).is_ok());
-    // As of a time at which the certificate itself is good.
-    let time = super::super::clock().clamp(read.not_before, read.not_after);
-    let is_own = read.subject == read.issuer && chain.len() == 1;
-    tls.trust = Some(match verify(leaf, rest, name, time, is_own, trust) {
-        _ if trust.pinned.contains(leaf) => Trust::Trusted,
-        trust @ (Trust::Trusted | Trust::OtherDates) => trust,
-        trust => read.weak.clone().map_or(trust, Trust::Weak),
-    });
-}
-
-fn verify(
-    leaf: &CertificateDer<'_>,
-    rest: &[CertificateDer<'_>],
-    name: &ServerName<'_>,
-    time: i64,
-    is_own: bool,
-    trust: &Trusted,
-) -> Trust {
-    let unknown = if is_own { Trust::SelfSigned } else { Trust::Unknown };
-    if trust.roots.is_empty() {
-        return unknown;
-    }
-    let provider = Arc::clone(&trust.provider);
-    let built = WebPkiServerVerifier::builder_with_provider(Arc::clone(&trust.roots), provider);
-    let Ok(verifier) = built.build() else { return unknown };
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(time).unwrap_or(0)));
-    match verifier.verify_server_cert(leaf, rest, name, &[], time) {
-        Ok(_) => Trust::Trusted,
-        Err(rustls::Error::InvalidCertificate(why)) => match why {
-            // The signature is checked before the name; the name is judged on its own.
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Trust::Trusted
-            }
-            // Somebody of the same name has another key: an authority that was made anew.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown,
-            // The server's own is good at that time: it is another one.
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => Trust::OtherDates,
-            other if is_own => {
-                drop(other);
-                Trust::SelfSigned
-            }
-            other => Trust::Other(reason(&other)),
-        },
-        Err(other) => Trust::Other(other.to_string()),
-    }
-}
-
-/// Words for what rustls says in names of its own.
-fn reason(why: &CertificateError) -> String {
-    match why {
-        CertificateError::Revoked => "it is revoked".into(),
-        CertificateError::BadEncoding => "it cannot be read".into(),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its extended key usage does not allow servers".into()
-        }
-        CertificateError::UnhandledCriticalExtension => {
-            "it has a critical extension that is not known".into()
-        }
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is that of an authority (CA:TRUE)".into()
-        }
-        other => {
-            let text = other.to_string();
-            let (name, _) = text.split_once('{').unwrap_or((&text, ""));
-            name.trim().to_owned()
-        }
-    }
-}
-
-/// Whether a client would go on.
-pub(in crate::doctor) fn is_good(tls: &Tls, now: i64) -> bool {
-    let dates =
-        tls.chain.first().is_some_and(|leaf| (leaf.not_before..=leaf.not_after).contains(&now));
-    dates && tls.name_matches && tls.trust == Some(Trust::Trusted)
-}
-
-/// Whether the chain is whole with a certificate that was fetched.
-pub(in crate::doctor) fn completes(
-    leaf_chain: &[Vec<u8>],
-    fetched: &[u8],
-    target: &Target,
-    time: i64,
-    trust: &Trusted,
-) -> bool {
-    let mut chain: Vec<_> =
-        leaf_chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
-    chain.push(CertificateDer::from(fetched));
-    let Ok(name) = ServerName::try_from(target.host.clone()) else { return false };
-    let Some((leaf, rest)) = chain.split_first() else { return false };
-    verify(leaf, rest, &name, time, false, trust) == Trust::Trusted
 }
 
 /// Only the chain, as bytes.
@@ -389,50 +282,6 @@ impl ResolvesClientCert for Identity {
     fn has_certs(&self) -> bool {
         // Else rustls would not ask.
         true
-    }
-}
-
-/// Keeps the first bytes that came.
-#[derive(Debug)]
-pub(in crate::doctor) struct Tap {
-    tcp: TcpStream,
-    seen: Arc<Mutex<Vec<u8>>>,
-}
-
-/// So many.
-const KEPT: usize = 256;
-
-impl AsyncRead for Tap {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.tcp).poll_read(cx, buf);
-        if let (Ok(mut seen), Some(new)) = (self.seen.lock(), buf.filled().get(before..)) {
-            let room = KEPT.saturating_sub(seen.len());
-            seen.extend(new.iter().take(room));
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Tap {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
 
