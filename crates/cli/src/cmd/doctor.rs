@@ -141,7 +141,7 @@ fn after_help() -> String {
             let _ = writeln!(help, "  {}  {} ({})", diagnosis.code, diagnosis.title.en, why.en);
         }
     }
-    help.push_str("These are seen only with a flag: D09, D50 --origin; D41, D42, D43, D54 --hold; D44 --max-size; D47 --as sse; D49, D55 --as socketio; D51, D52 --as stomp, wamp, socketio.\n");
+    help.push_str("These are seen only with a flag: D09, D50 --origin; D41, D42, D43, D54 --hold; D44 --max-size; D47 --as sse, topics; D49, D55 --as socketio, sockjs; D51, D52 --as stomp, wamp, socketio.\n");
     help
 }
 

@@ -5,7 +5,7 @@ use super::prelude::*;
 pub(super) const D05: Diagnosis = Diagnosis {
     code: "D05",
     class: Class::Network,
-    title: Text::new("the port opens and nothing answers", "포트는 열리지만 아무 대답이 없습니다"),
+    title: Text::new("the port opens, and no HTTP comes", "포트는 열리지만 HTTP 응답이 없습니다"),
     means: Text::new(
         "Something took the connection and the request, and said nothing: a balancer without a healthy server behind it, a program that hangs, or one that waits for something else first (TLS, a PROXY header).",
         "연결과 요청은 받았지만 대답하지 않습니다. 뒤에 건강한 서버가 없는 로드 밸런서이거나, 멈춘 프로그램이거나, 먼저 다른 것(TLS, PROXY 헤더)을 기다리는 프로그램입니다.",
