@@ -4,6 +4,7 @@
 //! and the line editor in [`term`] are state machines without I/O.
 
 mod closed;
+mod command;
 mod dial;
 mod door;
 mod end;
@@ -25,6 +26,7 @@ mod term;
 mod time;
 mod tls;
 mod typed;
+mod unopened;
 
 use std::process::ExitCode;
 
@@ -63,7 +65,8 @@ pub(crate) fn run(flags: Connect) -> ExitCode {
     ending.exit.code()
 }
 
-fn start(flags: Connect) -> Result<Ending, String> {
+fn start(mut flags: Connect) -> Result<Ending, String> {
+    flags.auth = flags.auth.map(|auth| dial::read_secret("--auth", &auth)).transpose()?;
     let dialer = Dialer::new(&flags)?;
     let door = spoken(&flags, &dialer)?;
     let session = Session::new(flags, dialer, door)?;
