@@ -80,12 +80,17 @@ fn start(mut flags: Connect) -> Result<Ending, String> {
 
 /// What is spoken on the WebSocket.
 fn spoken(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
-    let Some(protocol) = flags.protocol else { return Ok(Box::new(Plain)) };
+    let Some(protocol) = flags.protocol else {
+        return Ok(Box::new(Plain::new(flags.binary)));
+    };
     if flags.namespace != "/" && protocol != Protocol::Socketio {
         return Err("--namespace is for --as socketio".into());
     }
     match protocol {
-        Protocol::Stomp => Ok(Box::new(Stomp::new(dialer.host(), login(flags.auth.as_deref())?))),
+        Protocol::Stomp => {
+            let login = login(flags.auth.as_deref())?;
+            Ok(Box::new(Stomp::new(dialer.host(), login).at_most(flags.max_message)))
+        }
         Protocol::Socketio => {
             if let Some(auth) = &flags.auth
                 && serde_json::from_str::<serde_json::Map<_, _>>(auth).is_err()
@@ -96,7 +101,8 @@ fn spoken(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
             if name.contains(',') {
                 return Err("--namespace cannot have a comma".into());
             }
-            Ok(Box::new(SocketIo::new(&format!("/{name}"), flags.auth.clone())))
+            let door = SocketIo::new(&format!("/{name}"), flags.auth.clone());
+            Ok(Box::new(door.at_most(flags.max_message)))
         }
     }
 }

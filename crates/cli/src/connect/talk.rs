@@ -206,6 +206,7 @@ impl Session {
                 Act::Note(_) | Act::Detail(_) => {}
                 Act::Refused(why) => self.end(Exit::Login, why, false),
                 Act::Broken(why) => self.end(Exit::Misbehaved, why, false),
+                Act::TooBig(why) => self.end(Exit::Cut, why, false),
                 Act::Ended(why) => self.end(Exit::ClosedWithError, why, true),
                 Act::Silent(why) => self.end(Exit::Cut, why, true),
             }
