@@ -2,35 +2,35 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::Response;
-use madang::websocket::{
-    Connect, ConnectError, Keepalive, Limits, Proxy, WebSocket, rustls::ClientConfig,
-};
+use madang::websocket::{Connect, Keepalive, Limits, Proxy, WebSocket};
 
 use super::{
+    command,
     door::Protocol,
     exit::Exit,
     flags, refused,
     secrets::{self, Secrets},
-    tls,
+    tls::Tls,
 };
-use crate::doctor::{self, Refuser};
-
-/// The largest message that is taken.
-const MAX_MESSAGE: usize = 16 << 20;
 
 /// Where to, and how.
 pub(crate) struct Dialer {
     pub(crate) url: String,
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
-    tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Tls>,
     deflate: bool,
     timeout: Duration,
     keepalive: Option<Keepalive>,
-    proxy: Option<Proxy>,
-    secrets: Secrets,
+    /// The largest message that is taken.
+    pub(super) max_message: usize,
+    pub(super) proxy: Option<Proxy>,
+    /// What was given for `--as socketio`, before its path was added.
+    pub(super) socketio_url: Option<String>,
+    /// What to run for a diagnosis.
+    pub(super) doctor: String,
+    pub(super) secrets: Secrets,
 }
 
 /// Why there is no WebSocket.
@@ -64,7 +64,7 @@ impl Dialer {
                     "--token and --header 'Authorization: …' say the same thing twice".into()
                 );
             }
-            let token = read_token(token)?;
+            let token = read_secret("--token", token)?;
             secrets.add(&token);
             headers.push(("authorization".into(), format!("Bearer {token}")));
         }
@@ -86,12 +86,24 @@ impl Dialer {
             let start = start.to_ascii_lowercase();
             start.starts_with("wss:") || start.starts_with("https:")
         });
-        let tls = is_secure.then(|| tls::config(flags)).transpose()?;
-        let (timeout, deflate) = (flags.connect_timeout, !flags.no_deflate);
+        let tls = is_secure.then(|| Tls::new(flags)).transpose()?;
         let keepalive = (!flags.keepalive.is_zero())
             .then(|| Keepalive { interval: flags.keepalive, ..Keepalive::default() });
-        let proxy = flags.proxy.clone();
-        Ok(Self { url, headers, subprotocols, tls, deflate, timeout, keepalive, proxy, secrets })
+        let is_socketio = flags.protocol == Some(Protocol::Socketio);
+        Ok(Self {
+            url,
+            headers,
+            subprotocols,
+            tls,
+            deflate: !flags.no_deflate,
+            timeout: flags.connect_timeout,
+            keepalive,
+            max_message: flags.max_message,
+            proxy: flags.proxy.clone(),
+            socketio_url: is_socketio.then(|| full_url(&flags.url, None)),
+            doctor: command::doctor(flags, &secrets),
+            secrets,
+        })
     }
 
     /// The host that the URL names, as STOMP's `host` wants it.
@@ -107,7 +119,7 @@ impl Dialer {
 
     /// Opens the WebSocket; with what the server answered.
     pub(crate) async fn open(&self) -> Result<(WebSocket, Response<()>), NoSocket> {
-        let limits = Limits { max_message: MAX_MESSAGE, ..Limits::default() };
+        let limits = Limits { max_message: self.max_message, ..Limits::default() };
         let mut connect = Connect::to(&self.url).limits(limits).timeout(self.timeout);
         for (name, value) in &self.headers {
             connect = connect.header(name, value);
@@ -118,11 +130,11 @@ impl Dialer {
         if let Some(proxy) = &self.proxy {
             connect = connect.proxy(proxy.clone());
         }
-        if let Some(config) = &self.tls {
-            connect = connect.tls(Arc::clone(config));
+        if let Some(tls) = &self.tls {
+            connect = connect.tls(Arc::clone(&tls.config));
         }
         let opened = connect.deflate(self.deflate).keepalive(self.keepalive).open().await;
-        opened.map_err(|error| self.explained(&error))
+        opened.map_err(|error| self.unopened(&error))
     }
 
     /// The subprotocol that was asked for and not given, if that is so.
@@ -146,61 +158,17 @@ impl Dialer {
         let head = refused::headers(response.headers(), &self.secrets);
         format!("\n{:?} {}\n{}", response.version(), response.status(), head.trim_end())
     }
-
-    fn refused(&self, error: &ConnectError, by: Refuser, response: &Response<Bytes>) -> String {
-        let told = refused::told(&error.to_string(), response, &self.secrets);
-        match doctor::at_first_sight(&self.url, by, response) {
-            Some(diagnosis) => format!("{told}\n{diagnosis}\n"),
-            None => told,
-        }
-    }
-
-    fn explained(&self, error: &ConnectError) -> NoSocket {
-        let (exit, is_passing) = match error {
-            ConnectError::Url(_)
-            | ConnectError::Request(_)
-            | ConnectError::Header(_)
-            | ConnectError::Proxy
-            | ConnectError::NoTls => (Exit::Usage, false),
-            ConnectError::Refused(response) | ConnectError::Tunnel(response) => {
-                // 429 and 5xx pass.
-                let status = response.status();
-                (Exit::Refused, status.is_server_error() || status.as_u16() == 429)
-            }
-            ConnectError::Handshake(_) => (Exit::Refused, false),
-            _ => (Exit::Unreachable, true),
-        };
-        let mut told = match error {
-            ConnectError::Refused(response) => self.refused(error, Refuser::Server, response),
-            ConnectError::Tunnel(response) => self.refused(error, Refuser::Proxy, response),
-            ConnectError::Url(_) => format!(
-                "{:?} is not the URL of a WebSocket, such as ws://127.0.0.1:8000/ws",
-                self.shown_url()
-            ),
-            ConnectError::Tls(why) => format!("TLS failed: {why}{}", tls::hint(&why.to_string())),
-            // With TLS 1.3 a server asks for it when we believe that all is done.
-            error => format!("{error}{}", tls::missing(&error.to_string())),
-        };
-        if exit != Exit::Usage {
-            if !told.ends_with('\n') {
-                told.push('\n');
-            }
-            told.push_str(&refused::doctor(&self.url, self.proxy.as_ref()));
-        }
-        NoSocket { exit, told, is_passing }
-    }
 }
 
-/// A token, or what stands in `@FILE`.
-fn read_token(token: &str) -> Result<String, String> {
-    let Some(file) = token.strip_prefix('@') else { return Ok(token.to_owned()) };
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("--token @{file}: {error}"))?;
+/// What a flag gives, or what stands in `@FILE`.
+pub(super) fn read_secret(flag: &str, given: &str) -> Result<String, String> {
+    let Some(file) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{flag} @{file}: {error}"))?;
     Ok(text.trim().to_owned())
 }
 
 /// The URL with what `--as` adds to it.
-fn full_url(url: &str, protocol: Option<Protocol>) -> String {
+pub(super) fn full_url(url: &str, protocol: Option<Protocol>) -> String {
     let url = url.trim();
     let url = if url.contains("://") { url.to_owned() } else { format!("ws://{url}") };
     if protocol != Some(Protocol::Socketio) {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use madang::websocket::{CloseCode, Closed, ClosedBy, Error, Writer};
+use madang::websocket::{CloseCode, Closed, ClosedBy, Error, Reader, Writer};
 
 use super::{Ending, Exit, closed, session::Session};
 use crate::client::{Keep, escaped};
@@ -14,7 +14,7 @@ use crate::client::{Keep, escaped};
 /// Time for the answer to a goodbye of a protocol, and for what waits to leave.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Time for the answer to our close frame where there is no more time.
+/// Time for the answer to our close frame where there is no more time, or no more sense in it.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
 /// How to close, and what to say of it.
@@ -56,7 +56,15 @@ impl Session {
 
     /// How to close at last. What could not be sent by now is told.
     fn farewell(&mut self, mut ending: Ending) -> Leave {
-        let (code, reason) = self.closing.take().unwrap_or((CloseCode::NORMAL, String::new()));
+        let typed = self.closing.take();
+        if let Some((code, reason)) = &typed
+            && ending.told.is_none()
+            && self.face.is_terminal()
+        {
+            let closed = format!("closed with {code} {reason}");
+            ending.told = Some(closed.trim_end().to_owned());
+        }
+        let (code, reason) = typed.unwrap_or((CloseCode::NORMAL, String::new()));
         let unsent = std::mem::take(&mut self.pending).len();
         if unsent > 0 {
             let before = ending.told.map_or(String::new(), |told| format!("{told}; "));
@@ -82,27 +90,57 @@ impl Session {
         let Leave { code, reason, ending } = leave;
         let is_terminal = self.face.is_terminal();
         let was_asked = std::mem::take(&mut self.was_asked_to_end);
-        // The WebSocket has a limit of its own; who has no time left does not wait for that.
-        let limit = if ending.exit == Exit::Late { LAST_WAIT } else { Duration::MAX };
+        // The WebSocket has a limit of its own, for what has not left.
+        let limit = match ending.exit {
+            Exit::Late => LAST_WAIT,
+            _ if self.is_unflushed => Duration::MAX,
+            _ => GOODBYE,
+        };
         let mut late = pin!(tokio::time::sleep(limit));
-        let mut closing = pin!(writer.close(code, &reason));
-        let closed = loop {
-            tokio::select! {
-                closed = &mut closing => break closed.ok(),
-                given = self.input.next(is_terminal) => self.given(given, false),
-                () = &mut late => break None,
-            }
-            if self.was_asked_to_end || self.face.flush().is_err() {
-                break None;
+        let by = {
+            let mut closing = pin!(writer.close(code, &reason));
+            loop {
+                tokio::select! {
+                    closed = &mut closing => break closed.ok().map(|closed| closed.by),
+                    given = self.input.next(is_terminal) => self.given(given, false),
+                    () = &mut late => break Some(ClosedBy::Cut),
+                }
+                if self.was_asked_to_end || self.face.flush().is_err() {
+                    break None;
+                }
             }
         };
         self.was_asked_to_end |= was_asked;
-        match closed {
-            Some(closed) if closed.by == ClosedBy::Cut && ending.exit == Exit::Clean => {
-                Ending::new(Exit::Cut, "the server did not answer our close frame")
+        // A server that answered and leaves TCP open has answered.
+        let known = writer.closed().map(|closed| closed.by);
+        match by.map(|by| known.unwrap_or(by)) {
+            _ if ending.exit != Exit::Clean => ending,
+            Some(ClosedBy::Failure(error)) => {
+                of_error(&Error::Failed(error), self.dialer.max_message)
             }
+            Some(ClosedBy::Cut) => self.unanswered(writer, ending).await,
             _ => ending,
         }
+    }
+
+    /// The server did not answer our close frame. That is no harm where all has left.
+    async fn unanswered(&self, writer: &mut Writer, mut ending: Ending) -> Ending {
+        let before = ending.told.map_or(String::new(), |told| format!("{told}; "));
+        let mut told = format!("{before}the server did not answer our close frame");
+        // It is over, so that this waits for nothing.
+        if self.is_unflushed && writer.flush().await.is_err() {
+            ending.exit = Exit::Cut;
+            told.push_str("; what was sent last may not have arrived");
+        }
+        ending.told = Some(told);
+        ending
+    }
+
+    /// Ends what the server has spoilt. It hears why, and is not waited for.
+    pub(super) async fn failed(&mut self, reader: &mut Reader, error: &Error) -> Ending {
+        let end = async { while reader.recv_event().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WAIT, end).await;
+        self.left_behind(of_error(error, self.dialer.max_message))
     }
 
     /// What becomes of messages that a connection did not take: plain ones are for the next. Loss is
@@ -157,14 +195,24 @@ pub(super) fn of_close(closed: &Closed) -> Ending {
 }
 
 /// What the end without one means.
-pub(super) fn of_error(error: &Error) -> Ending {
+pub(super) fn of_error(error: &Error, max_message: usize) -> Ending {
     match error {
         Error::Failed(error) => {
             let code = error.close_code();
-            Ending::new(
-                Exit::Misbehaved,
-                format!("the server broke the protocol ({code}): {error}"),
-            )
+            let told = match error {
+                madang_ws::Error::TooBig => format!(
+                    "a message is larger than {}; --max-message BYTES takes it",
+                    size(max_message)
+                ),
+                madang_ws::Error::TooManyFragments
+                | madang_ws::Error::TooManyControlFrames
+                | madang_ws::Error::TooSlow => format!("a limit of madang connect: {error}"),
+                error => {
+                    let told = format!("the server broke the protocol ({code}): {error}");
+                    return Ending::new(Exit::Misbehaved, told);
+                }
+            };
+            Ending::new(Exit::Cut, format!("{told} (we closed with {code})"))
         }
         error => {
             let words = closed::meaning(1006).unwrap_or_default();
@@ -174,5 +222,14 @@ pub(super) fn of_error(error: &Error) -> Ending {
                 is_passing: true,
             }
         }
+    }
+}
+
+/// A number of bytes, as it may be written for a flag.
+fn size(bytes: usize) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        _ => format!("{bytes} bytes"),
     }
 }

@@ -35,7 +35,7 @@ Exit codes:
   2  no connection: name, TCP, TLS, no answer to the handshake or to the login
   3  the server refused the handshake, or its 101 is wrong
   4  the server closed with an error code
-  5  cut without a close frame, or ended before all was sent
-  6  time ran out (--timeout), or fewer than --count messages came
+  5  cut without a close frame, ended before all was sent, or a message was over --max-message
+  6  time ran out (--timeout), or fewer than --count messages came while somebody read them
   7  the server broke the protocol
   8  the protocol of --as refused the login, or gave an error (STOMP ERROR, Socket.IO CONNECT_ERROR)";

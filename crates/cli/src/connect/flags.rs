@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue};
 use madang::websocket::Proxy;
 
 use super::{door::Protocol, exit};
-use crate::client::{read_header, read_proxy};
+use crate::{
+    client::{read_header, read_proxy},
+    config::read_size,
+};
 
 /// Flags of `madang connect`.
 #[derive(Debug, Args)]
@@ -28,7 +31,7 @@ pub(crate) struct Connect {
     pub(super) namespace: String,
 
     /// The login of --as, a JSON object: Socket.IO's auth, or headers of STOMP's CONNECT such as
-    /// {"login":"ana","passcode":"…","host":"/"}.
+    /// {"login":"ana","passcode":"…","host":"/"}; with @FILE it is read from a file.
     #[arg(long, value_name = "JSON", requires = "protocol")]
     pub(super) auth: Option<String>,
 
@@ -37,7 +40,7 @@ pub(crate) struct Connect {
     pub(super) subprotocols: Vec<String>,
 
     /// Header to send, such as 'Cookie: a=b'; may be given several times.
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = read_header)]
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE", value_parser = read_header)]
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 
     /// The Origin that a page would send, such as `https://app.example`.
@@ -61,8 +64,8 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(super) insecure: bool,
 
-    /// The client's own certificate chain, PEM.
-    #[arg(long, value_name = "FILE", requires = "key")]
+    /// The client's own certificate chain, PEM; its key may stand in the same file.
+    #[arg(long, value_name = "FILE")]
     pub(super) cert: Option<PathBuf>,
 
     /// The key of --cert, PEM.
@@ -89,6 +92,10 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(super) json: bool,
 
+    /// Each line is Base64 of a binary message, as they are printed.
+    #[arg(long, conflicts_with = "protocol")]
+    pub(super) binary: bool,
+
     /// Write each binary message to a file of its own in this folder.
     #[arg(long, value_name = "DIR")]
     pub(super) binary_to: Option<PathBuf>,
@@ -109,6 +116,10 @@ pub(crate) struct Connect {
     /// End with code 6 after this time, whatever happens.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
+
+    /// The largest message that is taken, such as 65536, 64KiB or 16MiB.
+    #[arg(long, value_name = "BYTES", value_parser = read_size, default_value = "16MiB")]
+    pub(super) max_message: usize,
 
     /// Time for the connection, the handshake and the login of --as.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]

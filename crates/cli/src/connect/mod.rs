@@ -4,6 +4,7 @@
 //! and the line editor in [`term`] are state machines without I/O.
 
 mod closed;
+mod command;
 mod dial;
 mod door;
 mod end;
@@ -25,6 +26,7 @@ mod term;
 mod time;
 mod tls;
 mod typed;
+mod unopened;
 
 use std::process::ExitCode;
 
@@ -63,7 +65,8 @@ pub(crate) fn run(flags: Connect) -> ExitCode {
     ending.exit.code()
 }
 
-fn start(flags: Connect) -> Result<Ending, String> {
+fn start(mut flags: Connect) -> Result<Ending, String> {
+    flags.auth = flags.auth.map(|auth| dial::read_secret("--auth", &auth)).transpose()?;
     let dialer = Dialer::new(&flags)?;
     let door = spoken(&flags, &dialer)?;
     let session = Session::new(flags, dialer, door)?;
@@ -77,12 +80,17 @@ fn start(flags: Connect) -> Result<Ending, String> {
 
 /// What is spoken on the WebSocket.
 fn spoken(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
-    let Some(protocol) = flags.protocol else { return Ok(Box::new(Plain)) };
+    let Some(protocol) = flags.protocol else {
+        return Ok(Box::new(Plain::new(flags.binary)));
+    };
     if flags.namespace != "/" && protocol != Protocol::Socketio {
         return Err("--namespace is for --as socketio".into());
     }
     match protocol {
-        Protocol::Stomp => Ok(Box::new(Stomp::new(dialer.host(), login(flags.auth.as_deref())?))),
+        Protocol::Stomp => {
+            let login = login(flags.auth.as_deref())?;
+            Ok(Box::new(Stomp::new(dialer.host(), login).at_most(flags.max_message)))
+        }
         Protocol::Socketio => {
             if let Some(auth) = &flags.auth
                 && serde_json::from_str::<serde_json::Map<_, _>>(auth).is_err()
@@ -93,7 +101,8 @@ fn spoken(flags: &Connect, dialer: &Dialer) -> Result<Box<dyn Door>, String> {
             if name.contains(',') {
                 return Err("--namespace cannot have a comma".into());
             }
-            Ok(Box::new(SocketIo::new(&format!("/{name}"), flags.auth.clone())))
+            let door = SocketIo::new(&format!("/{name}"), flags.auth.clone());
+            Ok(Box::new(door.at_most(flags.max_message)))
         }
     }
 }

@@ -85,7 +85,7 @@ proptest! {
         let mut door = SocketIo::new("/", None);
         let acts = acts(&mut door, messages);
         let is_ending =
-            |act: &&Act| matches!(act, Act::Broken(_) | Act::Refused(_) | Act::Ended(_));
+            |act: &&Act| matches!(act, Act::Broken(_) | Act::Refused(_) | Act::TooBig(_) | Act::Ended(_));
         prop_assert!(acts.iter().filter(is_ending).count() <= 1, "{:?}", acts);
         prop_assert!(is_safe(&acts), "{:?}", acts);
         door.handle_timeout(Instant::now(), &mut Vec::new());

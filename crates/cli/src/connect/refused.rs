@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response};
-use madang::{codes::Code, websocket::Proxy};
+use madang::codes::Code;
 
-use super::secrets::{self, HIDDEN, Secrets};
+use super::secrets::{HIDDEN, Secrets};
 use crate::client::{Keep, escaped};
 
 /// So much of a body is shown.
 const MAX_BODY: usize = 2 << 10;
+/// So much of a body is read.
+const MAX_READ: usize = 64 << 10;
 /// So many headers are shown.
 const MAX_HEADERS: usize = 40;
 /// So much of one header is shown.
@@ -42,23 +44,11 @@ pub(crate) fn told(what: &str, response: &Response<Bytes>, secrets: &Secrets) ->
     text
 }
 
-/// The last line: what to run.
-pub(crate) fn doctor(url: &str, proxy: Option<&Proxy>) -> String {
-    let shown = secrets::url(url);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:.-_~%[]".contains(c);
-    let quoted = if shown.chars().all(is_plain) && !shown.contains(HIDDEN) {
-        shown.clone()
-    } else {
-        format!("'{}'", shown.replace('\'', "'\\''"))
-    };
+/// The last lines: what to run.
+pub(crate) fn doctor(line: &str) -> String {
     let hint =
-        if shown.contains(HIDDEN) { format!(" (with what is {HIDDEN})") } else { String::new() };
-    let through = proxy.map_or(String::new(), |proxy| {
-        let host = proxy.host();
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        format!(" --proxy http://{host}:{}", proxy.port())
-    });
-    format!("\nFor a diagnosis{hint}:\n  madang doctor {}{through}", escaped(&quoted, Keep::None))
+        if line.contains(HIDDEN) { format!(" (with what is {HIDDEN})") } else { String::new() };
+    format!("\nFor a diagnosis{hint}:\n  {line}")
 }
 
 /// Headers, one a line.
@@ -82,7 +72,11 @@ fn body(response: &Response<Bytes>, secrets: &Secrets) -> String {
     }
     let text = secrets.hide(&String::from_utf8_lossy(bytes));
     let text = escaped(text.trim_end(), Keep::Lines).replace("\\u000d\n", "\n");
-    cut(&text, MAX_BODY)
+    if bytes.len() < MAX_READ {
+        return cut(&text, MAX_BODY);
+    }
+    let start = text.get(..text.floor_char_boundary(MAX_BODY)).unwrap_or_default();
+    format!("{start}… ({} KiB or more in all)", MAX_READ >> 10)
 }
 
 /// The code of Madang in a header, or at the start of the body.
@@ -126,21 +120,11 @@ mod tests {
             assert!(text.contains(part), "{part:?} in {text}");
         }
         let long = Response::new(Bytes::from(vec![b'x'; 60_000]));
-        assert!(told("", &long, &secrets).len() < 3_000);
+        assert!(told("", &long, &secrets).contains("x… (60000 bytes in all)"));
+        let longer = Response::new(Bytes::from(vec![b'x'; 65_536]));
+        let text = told("", &longer, &secrets);
+        assert!(text.len() < 3_000 && text.contains("x… (64 KiB or more in all)"), "{text}");
         let binary = Response::new(Bytes::from_static(b"\xff\0\0"));
         assert!(told("", &binary, &secrets).contains("<3 bytes that are no text>"));
-    }
-
-    #[test]
-    fn the_last_line_can_be_run() {
-        assert!(doctor("ws://h:1/ws", None).ends_with("\n  madang doctor ws://h:1/ws"));
-        let proxy = Proxy::new("http://ana:secret@[::1]:3128").unwrap();
-        let through = doctor("ws://h", Some(&proxy));
-        assert!(
-            through.ends_with("\n  madang doctor ws://h --proxy http://[::1]:3128"),
-            "{through}"
-        );
-        let hidden = doctor("ws://h/?token=1&a='", None);
-        assert!(hidden.ends_with("\n  madang doctor 'ws://h/?token=[hidden]&a='\\'''"), "{hidden}");
     }
 }

@@ -35,7 +35,7 @@ const WAIT: Duration = Duration::from_secs(1);
     reason = "each is a flag of the command line or of its own"
 )]
 pub(super) struct Session {
-    dialer: Arc<Dialer>,
+    pub(super) dialer: Arc<Dialer>,
     pub(super) door: Box<dyn Door>,
     pub(super) face: Face,
     pub(super) style: Style,
@@ -67,6 +67,8 @@ pub(super) struct Session {
     pub(super) end_by: Option<Instant>,
     /// Whether a person asked for the end.
     pub(super) was_asked_to_end: bool,
+    /// Whether a script asked for what cannot be.
+    pub(super) is_spoilt: bool,
     /// How it ended on this side, when it has.
     pub(super) ended: Option<Ending>,
     /// A close that was typed.
@@ -109,6 +111,7 @@ impl Session {
             leaving: None,
             end_by: None,
             was_asked_to_end: false,
+            is_spoilt: false,
             ended: None,
             closing: None,
             ping: None,
@@ -119,11 +122,14 @@ impl Session {
     /// Connects, talks, and comes back where that is wanted.
     pub(super) async fn run(mut self) -> Ending {
         self.deadline = self.timeout.and_then(|time| Instant::now().checked_add(time));
-        let ending = self.come_and_go().await.unwrap_or_else(|ending| ending);
+        let mut ending = self.come_and_go().await.unwrap_or_else(|ending| ending);
         if let Err(error) = self.face.close()
             && ending.exit == Exit::Clean
         {
             return Ending::unwritable(&error);
+        }
+        if self.is_spoilt && ending.exit == Exit::Clean {
+            ending.exit = Exit::Usage;
         }
         match self.left {
             Some(left @ 1..) if ending.exit == Exit::Clean && !self.was_asked_to_end => {
@@ -234,14 +240,23 @@ impl Session {
         }
     }
 
+    /// A script asked for what cannot be: nothing more is read, and what was sent before is still
+    /// answered.
+    pub(super) fn spoilt(&mut self, why: &str) {
+        self.face.trouble(why);
+        self.is_spoilt = true;
+        self.input.is_over = true;
+        // Messages that --count waits for may never be asked for.
+        self.wait.get_or_insert(WAIT);
+    }
+
     /// Takes what a person or a pipe gave.
     pub(super) fn given(&mut self, given: Given, is_connected: bool) {
         match given {
             Given::Bytes(bytes) => self.bytes(&bytes, is_connected),
             Given::End => self.end_of_input(),
             Given::Failed(error) => {
-                let why = format!("cannot read the standard input: {error}");
-                self.ended = Some(Ending::new(Exit::Usage, why));
+                self.spoilt(&format!("cannot read the standard input: {error}"));
             }
             Given::Resized => {
                 if let Face::Terminal(person) = &mut self.face {

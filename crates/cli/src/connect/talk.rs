@@ -32,6 +32,8 @@ type Came = Option<Result<Event, Error>>;
 /// What woke the loop.
 enum Woken {
     Socket(Came),
+    /// The server broke a rule. What still comes is the end.
+    Failed(Error),
     Fed(Result<(), Error>),
     Flushed(Result<(), Error>),
     Pinged(Result<(), Error>),
@@ -62,6 +64,7 @@ impl Session {
                         return self.left_behind(ending);
                     }
                 }
+                Woken::Failed(error) => return self.failed(&mut reader, &error).await,
                 Woken::Fed(Ok(())) => {
                     self.pending.pop_front();
                     self.is_unflushed = true;
@@ -93,20 +96,27 @@ impl Session {
         is_writable: bool,
         login_by: Instant,
     ) -> Woken {
-        // A pipe is read as fast as the server takes it.
-        let is_over = self.leaving.is_some() || self.ended.is_some();
-        let is_free = self.pending.is_empty() && self.door.is_ready() && !is_over;
-        let takes = self.face.is_terminal() || is_free;
+        let takes = self.takes_input();
         let time = self.next_time(login_by);
         // While there is input, what was fed leaves with reading.
         let flushes = self.is_unflushed && self.input.is_over && self.all_sent.is_none();
         let (first, ping) = (self.pending.front().cloned(), self.ping.clone());
         tokio::select! {
-            came = reader.recv_event() => Woken::Socket(came),
+            seen = seen(reader) => seen,
             pushed = push(writer, first, ping, flushes), if is_writable => pushed,
             given = self.input.next(takes) => Woken::Given(given),
             () = until(time) => Woken::Time,
         }
+    }
+
+    /// Whether what is typed or piped is read: as fast as the server takes it. What a person typed
+    /// is held for longer, so that the key that ends it is heard.
+    fn takes_input(&self) -> bool {
+        let is_over = self.leaving.is_some() || self.ended.is_some();
+        if self.face.is_terminal() {
+            return is_over || self.pending.len() < PIECE;
+        }
+        self.pending.is_empty() && self.door.is_ready() && !is_over && !self.input.is_over
     }
 
     /// When something is to be done without anything coming.
@@ -155,7 +165,7 @@ impl Session {
                 self.pong(&payload);
                 None
             }
-            Some(Err(error)) => Some(of_error(&error)),
+            Some(Err(error)) => Some(of_error(&error, self.dialer.max_message)),
             None => Some(match reader.closed() {
                 Some(closed) => {
                     let ending = of_close(&closed);
@@ -206,6 +216,7 @@ impl Session {
                 Act::Note(_) | Act::Detail(_) => {}
                 Act::Refused(why) => self.end(Exit::Login, why, false),
                 Act::Broken(why) => self.end(Exit::Misbehaved, why, false),
+                Act::TooBig(why) => self.end(Exit::Cut, why, false),
                 Act::Ended(why) => self.end(Exit::ClosedWithError, why, true),
                 Act::Silent(why) => self.end(Exit::Cut, why, true),
             }
@@ -243,6 +254,21 @@ impl Session {
             self.ended.get_or_insert(Ending::unwritable(&error));
         }
     }
+}
+
+/// The next event, or that the server broke a rule: the event that says so comes when the server
+/// has closed.
+async fn seen(reader: &mut Reader) -> Woken {
+    poll_fn(|cx| {
+        if let Poll::Ready(came) = pin!(reader.recv_event()).poll(cx) {
+            return Poll::Ready(Woken::Socket(came));
+        }
+        match reader.closed().map(|closed| closed.by) {
+            Some(ClosedBy::Failure(error)) => Poll::Ready(Woken::Failed(Error::Failed(error))),
+            _ => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Gives the socket what waits. Dropped before it is done, it has given nothing, or a ping whose

@@ -5,7 +5,7 @@ use std::time::Instant;
 use madang::websocket::CloseCode;
 
 use super::{
-    Ending, Exit,
+    Ending,
     door::{Command, Door},
     face::Face,
     session::Session,
@@ -23,9 +23,6 @@ const COMMANDS: &[Command] = &[
     Command { name: "/quit", usage: "", about: "close with 1000, like Ctrl-D" },
     Command { name: "/help", usage: "", about: "list the commands" },
 ];
-
-/// Messages that wait before lines of a person are turned away.
-const MAX_WAITING: usize = 100;
 
 /// The names of all commands, for Tab.
 pub(super) fn words(door: &dyn Door) -> Vec<&'static str> {
@@ -53,16 +50,16 @@ impl Session {
             self.was_asked_to_end = true;
             return;
         }
+        self.input.is_over = true;
         let rest = self.input.rest();
         if let Some(line) = self.checked(rest) {
             self.piped(&line);
         }
-        self.input.is_over = true;
     }
 
     fn lines(&mut self, bytes: &[u8]) {
         self.input.push(bytes);
-        while self.ended.is_none() {
+        while self.ended.is_none() && !self.is_spoilt {
             let line = self.input.line();
             let Some(line) = self.checked(line) else { return };
             self.piped(&line);
@@ -71,7 +68,7 @@ impl Session {
 
     fn checked(&mut self, line: Result<Option<String>, String>) -> Option<String> {
         line.unwrap_or_else(|why| {
-            self.ended.get_or_insert(Ending::new(Exit::Usage, why));
+            self.spoilt(&format!("{why}; nothing from there on is sent"));
             None
         })
     }
@@ -80,7 +77,7 @@ impl Session {
     fn piped(&mut self, line: &str) {
         if let Err(why) = self.line(line) {
             let why = self.input.at_line(&why);
-            self.ended.get_or_insert(Ending::new(Exit::Usage, why));
+            self.spoilt(&format!("{why}; nothing from there on is sent"));
         }
     }
 
@@ -88,8 +85,6 @@ impl Session {
         self.face.sent(line);
         let done = if !is_connected && !line.starts_with("/quit") {
             Err("not connected; this was not sent".to_owned())
-        } else if self.pending.len() >= MAX_WAITING {
-            Err("the server takes nothing at the moment; this was not sent".to_owned())
         } else {
             self.line(line)
         };

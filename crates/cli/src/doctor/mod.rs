@@ -24,12 +24,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use ::http::Response;
 use ask::{Ask, Door};
-use bytes::Bytes;
-use evidence::{
-    Answer, Came, Dialed, Evidence, Exchange, LookKind, Name, Sent, Tls, TlsFault, Trust,
-};
+use evidence::{Came, Dialed, Evidence, Exchange, LookKind, Name, Sent, Tls, TlsFault, Trust};
 use probe::{
     Way,
     http::{self, Asking},
@@ -42,24 +38,12 @@ use probe::{
 const PROXY_VARIABLES: &[&str] =
     &["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Who said no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refuser {
-    Server,
-    Proxy,
-}
-
-/// The diagnosis that a refusal shows by itself, without a second look: its code and title.
-pub(crate) fn at_first_sight(url: &str, by: Refuser, response: &Response<Bytes>) -> Option<String> {
+/// The diagnosis that what came shows by itself, without a second look: its code and title.
+pub(crate) fn at_first_sight(url: &str, came: Came) -> Option<String> {
     let target = target::Target::read(url).ok()?;
-    let answer = Answer::of(response, |_, value| value.to_owned());
     let mut evidence = nothing_yet(&Ask::of(target));
     let url = evidence.target.shown();
     let took = std::time::Duration::ZERO;
-    let came = match by {
-        Refuser::Server => Came::Answer(answer),
-        Refuser::Proxy => Came::NoTunnel(answer),
-    };
     evidence.answer = Some(Exchange { request: String::new(), url, took, came });
     let found = diagnoses::find(&evidence);
     let diagnosis = found.first()?.diagnosis;
@@ -274,24 +258,41 @@ fn has_looked(evidence: &Evidence, kind: LookKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ::http::Response;
+    use bytes::Bytes;
+
     use super::*;
+    use evidence::{Answer, UpgradeFault};
+
+    fn told(came: Came) -> Option<String> {
+        at_first_sight("ws://h/ws", came)
+    }
+
+    fn answer(status: u16, body: &'static str) -> Answer {
+        let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
+        Answer::of(&response, |_, value| value.to_owned())
+    }
 
     #[test]
-    fn a_refusal_shows_something_by_itself() {
-        for (status, body, code) in [
-            (404, "", "D23"),
-            (200, "<div id=root>", "D20"),
-            (502, "", "D33"),
-            (400, "{\"code\":1,\"message\":\"Session ID unknown\"}", "D24"),
+    fn what_comes_shows_something_by_itself() {
+        let wrong = |fault| Came::Answer(Answer { fault: Some(fault), ..answer(101, "") });
+        for (came, code) in [
+            (Came::Answer(answer(404, "")), "D23"),
+            (Came::Answer(answer(200, "<div id=root>")), "D20"),
+            (Came::Answer(answer(502, "")), "D33"),
+            (Came::Answer(answer(400, "{\"code\":1,\"message\":\"Session ID unknown\"}")), "D24"),
+            (Came::NoTunnel(answer(403, "")), "D30"),
+            (wrong(UpgradeFault::Accept), "D35"),
+            (wrong(UpgradeFault::Subprotocol("b".into())), "D37"),
+            (wrong(UpgradeFault::Extensions("x".into())), "D38"),
+            (Came::Closed, "D06"),
+            (Came::Reset, "D06"),
+            (Came::Silence, "D05"),
         ] {
-            let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
-            let told = at_first_sight("ws://h/ws", Refuser::Server, &response).unwrap();
-            assert!(told.starts_with(code) && told.contains("madang explain"), "{told}");
+            let seen = format!("{came:?}");
+            let told = told(came).unwrap_or_default();
+            assert!(told.starts_with(code) && told.contains("madang explain"), "{seen}: {told}");
         }
-        let response = Response::builder().status(403).body(Bytes::new()).unwrap();
-        let told = at_first_sight("ws://h/ws", Refuser::Proxy, &response).unwrap();
-        assert!(told.starts_with("D30"), "{told}");
-        let open = Response::builder().status(101).body(Bytes::new()).unwrap();
-        assert_eq!(at_first_sight("ws://h/ws", Refuser::Server, &open), None);
+        assert_eq!(told(Came::Answer(answer(101, ""))), None);
     }
 }

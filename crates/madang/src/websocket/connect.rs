@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Uri};
 use madang_ws::Role;
@@ -254,8 +254,13 @@ impl Connect {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(Answer::Other(response, early));
         }
-        let accepted = client::check_response(&response, &key, &self.handshake)?;
-        Ok(Answer::Open(Opened { response, accepted, early }))
+        match client::check_response(&response, &key, &self.handshake) {
+            Ok(accepted) => Ok(Answer::Open(Opened { response, accepted, early })),
+            Err(error) => {
+                let response = Box::new(response.map(|()| Bytes::new()));
+                Err(ConnectError::Handshake { error, response })
+            }
+        }
     }
 
     fn socket<S: AsyncRead + AsyncWrite + Unpin>(

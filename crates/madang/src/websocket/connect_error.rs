@@ -65,15 +65,22 @@ pub enum ConnectError {
     #[error("the server answered {} instead of opening a WebSocket", .0.status())]
     Refused(Box<Response<Bytes>>),
     /// The server's `101` is wrong.
-    #[error(transparent)]
-    Handshake(#[from] client::Error),
+    #[error("{error}")]
+    Handshake {
+        /// What is wrong with it.
+        #[source]
+        error: client::Error,
+        /// The head of the answer; the body is empty.
+        response: Box<Response<Bytes>>,
+    },
 }
 
 impl ConnectError {
-    /// The server's answer, if it refused. A proxy's is in [`Tunnel`](Self::Tunnel).
+    /// The server's answer, if it refused or its `101` is wrong. A proxy's is in
+    /// [`Tunnel`](Self::Tunnel).
     pub fn response(&self) -> Option<&Response<Bytes>> {
         match self {
-            Self::Refused(response) => Some(response),
+            Self::Refused(response) | Self::Handshake { response, .. } => Some(response),
             _ => None,
         }
     }

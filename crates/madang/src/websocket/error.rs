@@ -71,6 +71,11 @@ impl IoError {
     pub fn kind(&self) -> io::ErrorKind {
         self.0.kind()
     }
+
+    /// The error that it was made of, such as one of `rustls`, if there is one.
+    pub fn get_ref(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.0.get_ref()
+    }
 }
 
 impl From<io::Error> for IoError {

@@ -118,11 +118,18 @@ pub(super) async fn head<S: AsyncRead + Unpin>(
     let lost = |error: io::Error| ConnectError::Io(error.into());
     let mut parser = ResponseParser::new();
     let mut bytes = BytesMut::with_capacity(4096);
+    let mut has_begun = false;
     loop {
         bytes.clear();
         if io.read_buf(&mut bytes).await.map_err(lost)? == 0 {
-            return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+            let end = io::ErrorKind::UnexpectedEof;
+            return Err(lost(if has_begun {
+                io::Error::new(end, "the head of the answer breaks off")
+            } else {
+                end.into()
+            }));
         }
+        has_begun = true;
         if let Some((response, used)) = parser.push(&bytes)? {
             return Ok((response, bytes.split_off(used)));
         }

@@ -41,6 +41,8 @@ pub(crate) enum Act {
     Refused(String),
     /// The server speaks something else.
     Broken(String),
+    /// More at once than is taken.
+    TooBig(String),
     /// The server ended the protocol in a regular way.
     Ended(String),
     /// No sign of life in the time that was agreed on.

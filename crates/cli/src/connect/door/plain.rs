@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use madang::websocket::Message;
 
 use super::{Act, Command, Door};
@@ -9,7 +10,16 @@ use crate::connect::show::Shown;
 
 /// Nothing on top of the WebSocket.
 #[derive(Debug, Default)]
-pub(crate) struct Plain;
+pub(crate) struct Plain {
+    /// Lines are Base64 of binary messages.
+    is_binary: bool,
+}
+
+impl Plain {
+    pub(crate) fn new(is_binary: bool) -> Self {
+        Self { is_binary }
+    }
+}
 
 const COMMANDS: &[Command] =
     &[Command { name: "/binary", usage: "HEX", about: "send bytes, such as /binary 00 ff 7f" }];
@@ -22,7 +32,13 @@ impl Door for Plain {
     }
 
     fn line(&mut self, line: &str, _: Instant, out: &mut Vec<Act>) -> Result<(), String> {
-        out.push(Act::Send(Message::text(line)));
+        let message = if self.is_binary {
+            let bytes = BASE64_STANDARD.decode(line.trim());
+            Message::binary(bytes.map_err(|error| format!("this is no Base64: {error}"))?)
+        } else {
+            Message::text(line)
+        };
+        out.push(Act::Send(message));
         Ok(())
     }
 
@@ -76,6 +92,14 @@ fn bytes(text: &str) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_may_be_base64() {
+        let (now, mut out) = (Instant::now(), Vec::new());
+        Plain::new(true).line(" AP8=", now, &mut out).unwrap();
+        assert_eq!(out, [Act::Send(Message::binary(vec![0, 255]))]);
+        assert!(Plain::new(true).line("AP8", now, &mut out).is_err());
+    }
 
     #[test]
     fn hexadecimal_digits() {

@@ -1,6 +1,7 @@
 //! `madang connect`, in a pipe and on a terminal.
 
 mod doors;
+mod failing;
 mod pipe;
 mod recording;
 mod refused;

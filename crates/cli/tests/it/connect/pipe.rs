@@ -289,7 +289,10 @@ fn what_makes_no_sense_is_told_before_anything_is_asked() {
         (&["ws://x", "--token", "@/no/such/file"], "--token @/no/such/file"),
         (&["ws://x", "--token", "abc", "--header", "Authorization: x"], "twice"),
         (&["wss://x", "--ca", "/no/such/file"], "/no/such/file"),
-        (&["wss://x", "--cert", "/no/such/file"], "--key"),
+        (&["wss://x", "--cert", "/no/such/file"], "--cert /no/such/file"),
+        (&["ws://x/#room"], "has a fragment (#)"),
+        (&["ws://x", "--max-message", "lots"], "64KiB"),
+        (&["ws://x", "--as", "stomp", "--auth", "@/no/such/file"], "--auth @/no/such/file"),
         (&["ws://x", "--binary-to", "/dev/null/x"], "--binary-to /dev/null/x"),
     ] {
         let (code, output, errors) = connect(arguments).end();

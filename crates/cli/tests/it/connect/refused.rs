@@ -38,7 +38,7 @@ fn status_headers_and_body_are_shown_and_secrets_are_not() {
               \\u001b[2J [hidden]\n\n\
               D27: the server refuses this client (`madang explain D27` says more)\n\n\
               For a diagnosis (with what is [hidden]):\n  \
-              madang doctor 'ws://127.0.0.1:PORT/chat?token=[hidden]'\n";
+              madang doctor 'ws://127.0.0.1:PORT/chat?token=[hidden]' --token '[hidden]'\n";
     assert_eq!(errors, is);
 }
 
@@ -55,9 +55,15 @@ fn a_page_is_cut_and_a_wrong_101_is_named() {
         errors.len() < 3_000 && errors.contains(&format!("({length} bytes in all)")),
         "{errors}"
     );
-    let errors = told("HTTP/1.1 101 Switching Protocols\r\n\r\n", &[]);
-    assert!(errors.contains("the answer has no Upgrade: websocket"), "{errors}");
-    assert!(errors.contains("madang doctor"), "{errors}");
+    let errors = told("HTTP/1.1 101 Switching Protocols\r\nX-By: a cache\r\n\r\n", &[]);
+    for part in [
+        "madang: the answer has no Upgrade: websocket\n\n  HTTP/1.1 101 Switching Protocols\n",
+        "  x-by: a cache\n",
+        "\nD35: ",
+        "madang doctor",
+    ] {
+        assert!(errors.contains(part), "{part:?} is not in {errors}");
+    }
 }
 
 #[test]
@@ -72,5 +78,30 @@ fn a_code_of_madang_is_explained() {
     {
         assert!(errors.contains(part), "{part:?} is not in {errors}");
     }
-    assert!(errors.ends_with(&format!("For a diagnosis:\n  madang doctor {url}\n")), "{errors}");
+    assert!(
+        errors.ends_with(&format!(
+            "For a diagnosis:\n  madang doctor {url} --origin https://evil.example\n"
+        )),
+        "{errors}"
+    );
+}
+
+#[test]
+fn an_answer_that_does_not_come_has_a_diagnosis() {
+    let peer = Peer::new();
+    let url = peer.url().replace("http", "ws");
+    let told = |answer: &[u8]| {
+        let program = Program::start(&["connect", &url]);
+        let mut stream = peer.connection();
+        head(&mut stream);
+        stream.write_all(answer).unwrap();
+        drop(stream);
+        let (code, _, errors) = program.end();
+        assert_eq!(code, Some(2), "{errors}");
+        errors
+    };
+    let errors = told(b"");
+    assert!(errors.contains("closed the connection without an answer\nD06: "), "{errors}");
+    let errors = told(b"HTTP/1.1 200");
+    assert!(errors.contains("breaks off") && !errors.contains("D06"), "{errors}");
 }

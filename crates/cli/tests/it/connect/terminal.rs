@@ -65,6 +65,37 @@ fn what_is_typed_stays_whole_below_what_comes() {
 }
 
 #[test]
+fn of_many_lines_at_once_none_is_lost() {
+    // More than are read at once, and no terminal that marks what is pasted.
+    let (_peer, mut screen, mut ws) = talking(&[]);
+    let lines: Vec<_> = (0..5_000).map(|n| format!("line {n}")).collect();
+    let pasted = lines.join("\r") + "\r";
+    let reader = std::thread::spawn(move || {
+        for line in &lines {
+            assert_eq!(ws.text(), *line);
+        }
+        ws
+    });
+    screen.keys(&pasted);
+    let mut ws = reader.join().unwrap();
+    screen.keys("\x04");
+    ws.closed(1000);
+    drop(ws);
+    assert_eq!(screen.end().0, Some(0));
+}
+
+#[test]
+fn what_breaks_the_protocol_ends_the_prompt() {
+    let (_peer, screen, mut ws) = talking(&[]);
+    ws.send(TEXT, b"\xff");
+    // It does not close.
+    let (code, contents) = screen.end();
+    assert_eq!(code, Some(7));
+    assert!(contents.contains("the server broke the protocol (1007)"), "{contents}");
+    drop(ws);
+}
+
+#[test]
 fn lines_are_edited_and_remembered() {
     let state = Folder::new("connect-state");
     let peer = Peer::new();
@@ -145,8 +176,9 @@ fn messages_of_all_kinds_are_shown_to_people() {
     screen.keys("/clo\t4000 enough\r");
     ws.closed(4000);
     drop(ws);
-    let (code, _) = screen.end();
+    let (code, contents) = screen.end();
     assert_eq!(code, Some(0));
+    assert!(contents.contains("madang: closed with 4000 enough"), "{contents}");
 }
 
 #[test]

@@ -7,20 +7,26 @@ use std::{
 
 use madang::websocket::Message;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     super::{Act, Command, Door, word},
     packet::{Gathering, Kind, Packet, PacketError, arguments, event_name},
+    shown::{ack, event},
 };
 use crate::{
     client::{Keep, escaped},
-    connect::show::{Body, Frame, Shown, string},
+    connect::show::string,
 };
 
 /// Acks that are waited for at once; the oldest are forgotten.
 const MAX_ACKS: usize = 1_000;
 /// Rooms that are joined again after a reconnect.
 const MAX_ROOMS: usize = 1_000;
+
+/// Names that are no events of an application.
+const RESERVED: &[&str] =
+    &["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 const COMMANDS: &[Command] = &[
     Command {
@@ -52,6 +58,10 @@ pub(crate) struct SocketIo {
     /// Acks that are waited for, and what they are for.
     acks: VecDeque<(u64, String)>,
     rooms: Vec<String>,
+    /// Events that want an ack and have none.
+    unanswered: VecDeque<u64>,
+    /// Most bytes of attachments of one packet.
+    max_bytes: usize,
     /// Silence that the server promised not to keep, and when it is over.
     silence: Option<(Duration, Instant)>,
 }
@@ -79,6 +89,7 @@ struct Opened {
 struct Answer {
     sid: Option<String>,
     message: Option<String>,
+    data: Option<Box<RawValue>>,
 }
 
 impl SocketIo {
@@ -92,8 +103,15 @@ impl SocketIo {
             next_id: 0,
             acks: VecDeque::new(),
             rooms: Vec::new(),
+            unanswered: VecDeque::new(),
+            max_bytes: 16 << 20,
             silence: None,
         }
+    }
+
+    /// Takes so many bytes of attachments with one packet.
+    pub(crate) fn at_most(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     fn packet(&self, kind: Kind, data: String) -> Packet {
@@ -181,7 +199,10 @@ impl SocketIo {
             Kind::Connect => self.connected(&packet, out),
             Kind::ConnectError => {
                 let answer: Answer = serde_json::from_str(&packet.data).unwrap_or_default();
-                let why = answer.message.unwrap_or(packet.data);
+                let why = match (answer.message, answer.data) {
+                    (Some(message), Some(data)) => format!("{message}; its data: {data}"),
+                    (message, _) => message.unwrap_or(packet.data),
+                };
                 self.state = State::Gone;
                 let namespace = &self.namespace;
                 out.push(Act::Refused(format!("the namespace {namespace} refuses us: {why}")));
@@ -190,7 +211,15 @@ impl SocketIo {
                 self.state = State::Gone;
                 out.push(Act::Ended("the server ended the session of Socket.IO".into()));
             }
-            Kind::Event => out.push(Act::Show(event(packet.id, list()?)?)),
+            Kind::Event => {
+                out.push(Act::Show(event(packet.id, list()?)?));
+                if let Some(id) = packet.id {
+                    if self.unanswered.len() == MAX_ACKS {
+                        self.unanswered.pop_front();
+                    }
+                    self.unanswered.push_back(id);
+                }
+            }
             Kind::Ack => {
                 let id = packet.id.ok_or("an ack has no id")?;
                 let at = self.acks.iter().position(|(other, _)| *other == id);
@@ -234,10 +263,14 @@ impl SocketIo {
         Ok(())
     }
 
-    fn answer(&self, rest: &str, out: &mut Vec<Act>) -> Result<(), String> {
+    fn answer(&mut self, rest: &str, out: &mut Vec<Act>) -> Result<(), String> {
         let (id, rest) = word(rest);
         let id = id.parse().map_err(|_| "say which ack, such as /ack 3 \"done\"")?;
-        let mut packet = self.packet(Kind::Ack, format!("[{}]", arguments(rest)?.join(",")));
+        let values = arguments(rest)?;
+        let at = self.unanswered.iter().position(|&other| other == id);
+        let at = at.ok_or_else(|| format!("no event waits for the ack {id}"))?;
+        self.unanswered.remove(at);
+        let mut packet = self.packet(Kind::Ack, format!("[{}]", values.join(",")));
         packet.id = Some(id);
         out.push(Act::Send(packet.encode().into()));
         Ok(())
@@ -251,47 +284,12 @@ impl SocketIo {
     }
 }
 
-fn event(id: Option<u64>, mut list: Vec<Body>) -> Result<Shown, String> {
-    let name = match list.first() {
-        Some(Body::Json(json)) => json.clone(),
-        _ => return Err("an event has no name".into()),
-    };
-    list.remove(0);
-    let mut title: String = serde_json::from_str(&name).unwrap_or_else(|_| name.clone());
-    let mut members = vec![("event", name)];
-    if let Some(id) = id {
-        title = format!("{title} (wants an ack: /ack {id} JSON…)");
-        members.push(("id", id.to_string()));
-    }
-    let (kind, is_list, counts) = ("event", true, true);
-    Ok(Shown::Frame(Frame {
-        kind,
-        title,
-        members,
-        body: list,
-        is_list,
-        counts,
-        ..Frame::default()
-    }))
-}
-
-fn ack(id: u64, of: Option<&str>, list: Vec<Body>) -> Shown {
-    let of = of.unwrap_or("what nobody remembers");
-    Shown::Frame(Frame {
-        kind: "ack",
-        title: format!("ack of {of}"),
-        members: vec![("id", id.to_string()), ("event", string(of))],
-        body: list,
-        is_list: true,
-        ..Frame::default()
-    })
-}
-
 impl Door for SocketIo {
     fn opened(&mut self, _: Instant, _: &mut Vec<Act>) {
         self.state = State::Opening;
         self.gathering = None;
         self.acks.clear();
+        self.unanswered.clear();
         self.silence = None;
     }
 
@@ -305,10 +303,13 @@ impl Door for SocketIo {
         let done = match message {
             Message::Text(text) => self.text(&text, now, out),
             Message::Binary(bytes) => match self.gathering.take() {
-                Some(mut gathering) => gathering
-                    .push(bytes)
-                    .map_err(|error| error.to_string())
-                    .and_then(|()| self.gather(gathering, out)),
+                Some(mut gathering) => match gathering.push(bytes, self.max_bytes) {
+                    Ok(()) => self.gather(gathering, out),
+                    Err(error) => {
+                        self.state = State::Gone;
+                        return out.push(Act::TooBig(error.to_string()));
+                    }
+                },
                 None => Err(PacketError::Stray.to_string()),
             },
         };
@@ -339,6 +340,9 @@ impl Door for SocketIo {
             _ => {
                 let (event, rest) = event_name(rest)
                     .map_err(|why| format!("{why}, such as {name} chat \"hello\""))?;
+                if RESERVED.contains(&&*event) {
+                    return Err(format!("{event} is a name that Socket.IO keeps for itself"));
+                }
                 self.emit(&event, &arguments(rest)?, name == "/call", out);
                 Ok(())
             }

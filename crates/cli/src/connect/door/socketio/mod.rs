@@ -3,6 +3,7 @@
 
 mod client;
 mod packet;
+mod shown;
 #[cfg(test)]
 mod tests;
 

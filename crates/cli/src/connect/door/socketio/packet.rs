@@ -7,8 +7,6 @@ use crate::connect::show::{Body, string};
 
 /// Most attachments of one packet.
 const MAX_ATTACHMENTS: usize = 1_000;
-/// Most bytes of attachments of one packet.
-const MAX_BYTES: usize = 16 << 20;
 
 /// What a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub(crate) enum PacketError {
     Kind,
     #[error("a packet has over {MAX_ATTACHMENTS} attachments, or no number of them")]
     Attachments,
-    #[error("the attachments of a packet are over {} MiB", MAX_BYTES >> 20)]
+    #[error("the attachments of a packet are over --max-message BYTES")]
     LongAttachments,
     #[error("a packet's id is no number")]
     Id,
@@ -175,9 +173,9 @@ impl Gathering {
         self.attachments.len() >= self.packet.attachments
     }
 
-    pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), PacketError> {
+    pub(crate) fn push(&mut self, bytes: Bytes, max: usize) -> Result<(), PacketError> {
         self.bytes = self.bytes.saturating_add(bytes.len());
-        if self.bytes > MAX_BYTES {
+        if self.bytes > max {
             return Err(PacketError::LongAttachments);
         }
         self.attachments.push(bytes);

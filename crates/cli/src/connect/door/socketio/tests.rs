@@ -58,11 +58,23 @@ fn what_is_typed_is_sent() {
         ("/leave", "kitchen", r#"42/yard,3["leave","kitchen"]"#),
         ("/ack", "7 \"done\"", r#"43/yard,7["done"]"#),
     ] {
+        if name == "/ack" {
+            told(&mut door, "42/yard,7[\"sold\"]");
+        }
         assert_eq!(asked(&mut door, name, rest), Ok(vec![Act::Send(is.into())]), "{name} {rest}");
     }
-    for (name, rest) in
-        [("/emit", ""), ("/emit", "a {\"b"), ("/join", " "), ("/ack", "x"), ("/publish", "room")]
-    {
+    for (name, rest) in [
+        ("/emit", ""),
+        ("/emit", "a {\"b"),
+        ("/join", " "),
+        ("/ack", "x"),
+        ("/publish", "room"),
+        // It has been answered; nobody asked; Socket.IO keeps the name.
+        ("/ack", "7"),
+        ("/ack", "99 1"),
+        ("/emit", "disconnect"),
+        ("/call", "newListener 1"),
+    ] {
         assert!(asked(&mut door, name, rest).is_err(), "{name} {rest}");
     }
     let mut out = Vec::new();
@@ -107,6 +119,9 @@ fn a_refusal_says_why_and_a_new_connection_joins_again() {
     told(&mut door, OPEN);
     let acts = told(&mut door, "44/yard,{\"message\":\"no token\"}");
     assert_eq!(acts, [Act::Refused("the namespace /yard refuses us: no token".into())]);
+    let mut door = connected().at_most(5);
+    told(&mut door, "451-/yard,[\"pic\",{\"_placeholder\":true,\"num\":0}]");
+    assert!(matches!(told(&mut door, &b"123456"[..])[..], [Act::TooBig(_)]));
 }
 
 #[test]

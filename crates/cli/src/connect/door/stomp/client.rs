@@ -8,12 +8,14 @@ use serde::de::IgnoredAny;
 
 use super::{
     super::{Act, Command, Door, word},
-    frame::{Frame, Parser},
+    frame::{Frame, FrameError, Parser},
 };
 use crate::connect::show::{self, Body, Shown};
 
 /// How often we send at least, and want to hear.
 const HEART_BEAT: Duration = Duration::from_secs(10);
+/// Longest frame that is taken, where nothing else is asked for.
+const MAX_FRAME: usize = 16 << 20;
 /// Most subscriptions at once.
 const MAX_SUBSCRIPTIONS: usize = 1_000;
 
@@ -39,6 +41,8 @@ pub(crate) struct Stomp {
     login: Vec<(String, String)>,
     state: State,
     parser: Parser,
+    /// Longest frame that is taken.
+    max_frame: usize,
     subscriptions: Vec<Subscription>,
     next_id: u64,
     /// Where a line without a slash goes.
@@ -76,12 +80,18 @@ impl Stomp {
             host: host.to_owned(),
             login,
             state: State::Connecting,
-            parser: Parser::default(),
+            parser: Parser::new(MAX_FRAME),
+            max_frame: MAX_FRAME,
             subscriptions: Vec::new(),
             next_id: 0,
             destination: None,
             beats: Beats::default(),
         }
+    }
+
+    /// Takes frames of so many bytes.
+    pub(crate) fn at_most(self, max_frame: usize) -> Self {
+        Self { max_frame, parser: Parser::new(max_frame), ..self }
     }
 
     fn send(&mut self, frame: &Frame, now: Instant, out: &mut Vec<Act>) {
@@ -272,7 +282,7 @@ fn shown(frame: Frame) -> Shown {
 impl Door for Stomp {
     fn opened(&mut self, now: Instant, out: &mut Vec<Act>) {
         self.state = State::Connecting;
-        self.parser = Parser::default();
+        self.parser = Parser::new(self.max_frame);
         self.beats = Beats::default();
         let every = HEART_BEAT.as_millis();
         let beat = format!("{every},{every}");
@@ -298,9 +308,12 @@ impl Door for Stomp {
                 Ok(Some(frame)) => self.frame(frame, now, out),
                 Ok(None) => return,
                 Err(error) => {
-                    out.push(Act::Broken(format!("this is no STOMP: {error}")));
+                    out.push(match error {
+                        FrameError::LongFrame => Act::TooBig(error.to_string()),
+                        error => Act::Broken(format!("this is no STOMP: {error}")),
+                    });
                     self.state = State::Gone;
-                    self.parser = Parser::default();
+                    self.parser = Parser::new(self.max_frame);
                     return;
                 }
             }

@@ -6,8 +6,6 @@ use bytes::{Buf as _, Bytes, BytesMut};
 const MAX_HEAD: usize = 64 << 10;
 /// Most headers of a frame.
 const MAX_HEADERS: usize = 200;
-/// Longest frame.
-const MAX_FRAME: usize = 16 << 20;
 
 /// A frame: a command, headers and a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +68,7 @@ pub(crate) enum FrameError {
     LongHead,
     #[error("a frame has over {MAX_HEADERS} headers")]
     ManyHeaders,
-    #[error("a frame is longer than {} MiB", MAX_FRAME >> 20)]
+    #[error("a frame is over --max-message BYTES")]
     LongFrame,
     #[error("a frame's head is no UTF-8")]
     Utf8,
@@ -85,9 +83,11 @@ pub(crate) enum FrameError {
 }
 
 /// Frames out of bytes, in whatever pieces they come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Parser {
     bytes: BytesMut,
+    /// Longest frame.
+    max_frame: usize,
     /// A frame whose body has not all come.
     begun: Option<Begun>,
 }
@@ -102,6 +102,10 @@ struct Begun {
 }
 
 impl Parser {
+    pub(crate) fn new(max_frame: usize) -> Self {
+        Self { bytes: BytesMut::new(), max_frame, begun: None }
+    }
+
     /// Takes what came. Between frames only line ends may stand: heart-beats.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -129,7 +133,7 @@ impl Parser {
         let Some(end) = end else {
             begun.looked = self.bytes.len();
             self.begun = Some(begun);
-            let is_long = self.bytes.len() > MAX_FRAME;
+            let is_long = self.bytes.len() > self.max_frame;
             return if is_long { Err(FrameError::LongFrame) } else { Ok(None) };
         };
         let mut frame = begun.frame;
@@ -150,7 +154,7 @@ impl Parser {
             Some(text) => Some(text.trim().parse().map_err(|_| FrameError::Length)?),
             None => None,
         };
-        if length.is_some_and(|length: usize| length > MAX_FRAME) {
+        if length.is_some_and(|length: usize| length > self.max_frame) {
             return Err(FrameError::LongFrame);
         }
         Ok(Some(Begun { frame, length, looked: 0 }))

@@ -109,7 +109,7 @@ fn an_error_ends_it_and_a_new_connection_subscribes_again() {
 #[test]
 fn what_is_no_frame_is_told_and_nothing_grows_without_end() {
     let of = |bytes: &[u8]| {
-        let mut parser = Parser::default();
+        let mut parser = Parser::new(16 << 20);
         parser.push(bytes);
         parser.next_frame()
     };
