@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod doctor;
 mod log;
+mod secrets;
 mod version;
 
 use std::process::ExitCode;

@@ -1,6 +1,12 @@
 //! Secrets are printed nowhere.
 
-use super::{bed, certificates::File, wire::Server, wire::head, wire::say};
+use std::io::Write as _;
+
+use super::{
+    bed,
+    certificates::File,
+    wire::{Answering, Server, close, head, listen, opened, say},
+};
 
 const SECRETS: [&str; 5] =
     ["tok3n-of-ana", "c00kie-of-ana", "qu3ry-of-ana", "s3t-by-server", "h3ader-of-ana"];
@@ -72,6 +78,99 @@ fn secrets_are_found_however_they_are_written() {
         }
         assert!(output.contains("D27") && output.contains("protocol"), "{output}");
     }
+}
+
+/// What `doctor` says of a server that answers so, as text and as JSON.
+fn said_of(body: &'static str, flags: &[&str]) -> [String; 2] {
+    let server = Server::new(move |mut stream, _| {
+        if head(&mut stream).is_some() {
+            say(
+                &mut stream,
+                "403 Forbidden\r\nRefresh: 0; url=https://x/?token=zq-in-refresh",
+                body,
+            );
+        }
+    });
+    let mut arguments = vec![server.url("/ws?otp=zq-otp&bearer=zq-bearer&hmac=zq-hmac")];
+    arguments.extend(flags.iter().map(|&flag| flag.to_owned()));
+    let text = bed::doctor(&arguments).output().unwrap().stdout;
+    let json = bed::doctor(&arguments).arg("--json").output().unwrap().stdout;
+    [text, json].map(|output| String::from_utf8(output).unwrap())
+}
+
+/// Secrets of others, which a server says, are no more for a bug report than one's own.
+#[test]
+fn secrets_that_servers_say_are_hidden() {
+    for body in [
+        r#"{"password":"zq-X","a":{"access_token":"zq-X","client_secret":"zq-X"}}"#,
+        r#"{"refresh_token":"zq-X","token":9912345678}"#,
+        "Authorization: Bearer zq-X\nAuthorization: Basic enE6eHk5\n",
+        "password=zq-X&x=1",
+        "token: zq-X",
+        "<form><input type=\"hidden\" name=\"csrf_token\" value=\"zq-X\"></form>",
+        "AWS_SECRET_ACCESS_KEY=zq-X\nDATABASE_URL=postgres://app:zq-X@db/x\nredis://:zq-X@10.0.0.1\n",
+    ] {
+        for output in said_of(body, &[]) {
+            for secret in ["zq-", "9912345678", "enE6eHk5"] {
+                assert!(!output.contains(secret), "{secret} of {body}: {output}");
+            }
+            assert!(output.contains("403"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn what_tells_why_stays_readable() {
+    for (body, is) in [
+        (r#"{"code":1,"message":"Session ID unknown"}"#, "Session ID unknown"),
+        (r#"{"error":"token expired"}"#, "token expired"),
+        ("invalid token: expired", "invalid token: expired"),
+        ("Missing Authorization header", "Missing Authorization header"),
+        ("<html><title>Log in</title><label>Password:</label>", "<label>Password:</label>"),
+    ] {
+        for output in said_of(body, &[]) {
+            assert!(output.contains(is), "{is}: {output}");
+        }
+    }
+}
+
+/// A key may be in any header, and browsers have no place for a token but a subprotocol.
+#[test]
+fn secrets_in_odd_places_of_the_request_are_hidden() {
+    let flags = [
+        "--header",
+        "Ocp-Apim-Subscription-Key: zq-X",
+        "--header",
+        "X-Custom-Thing: zq-X",
+        "--header",
+        "X-User: ana:Basic enE6eHk5",
+        "--header",
+        "Accept-Language: ko-KR",
+        "--subprotocol",
+        "bearer-zq-X",
+        "--subprotocol",
+        "chat.v1",
+    ];
+    let [text, json] = said_of("no", &flags);
+    for output in [&text, &json] {
+        for secret in ["zq-", "enE6eHk5"] {
+            assert!(!output.contains(secret), "{secret}: {output}");
+        }
+    }
+    for shown in ["X-Custom-Thing: …", "ko-KR", "chat.v1"] {
+        assert!(json.contains(shown), "{shown}: {json}");
+    }
+}
+
+#[test]
+fn a_close_reason_has_none() {
+    let server = opened(Answering::default(), |stream, _| {
+        drop(stream.write_all(&close(1008, "token=zq-X expired")));
+        listen(stream);
+    });
+    let told = bed::examine(&[server.url("/ws")]);
+    let json = told.json.to_string();
+    assert!(!json.contains("zq-X") && json.contains("token=… expired"), "{json}");
 }
 
 #[test]
