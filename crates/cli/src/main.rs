@@ -56,7 +56,7 @@ fn main() -> ExitCode {
             drop(error.print());
             return connect::Exit::Usage.code();
         }
-        Err(error) => error.exit(),
+        Err(error) => cmd::doctor::with_hint(error).exit(),
     };
     let ended = match arguments.command {
         Command::Serve(serve) => cmd::serve::run(*serve).map(|()| ExitCode::SUCCESS),

@@ -182,6 +182,11 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "write it like 65536, 64KiB or 1MiB".into())
 }
 
+/// Reads a size of what is held in memory.
+pub(crate) fn read_size(text: &str) -> Result<usize, String> {
+    bytes(text).and_then(|size| usize::try_from(size).map_err(|error| error.to_string()))
+}
+
 /// Any text.
 #[expect(clippy::unnecessary_wraps, reason = "it is one of several checks")]
 pub(crate) fn anything(_: &str) -> Result<(), String> {

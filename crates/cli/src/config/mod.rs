@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 pub(crate) use flags::Flags;
 use keys::{KEYS, Key, key, nearest};
 use kind::Value;
-pub(crate) use kind::read_history_rule;
+pub(crate) use kind::{read_history_rule, read_size};
 pub(crate) use show::{effective, sample};
 
 /// Where a value came from.

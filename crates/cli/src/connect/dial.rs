@@ -64,7 +64,7 @@ impl Dialer {
                     "--token and --header 'Authorization: …' say the same thing twice".into()
                 );
             }
-            let token = read_token(token)?;
+            let token = read_secret("--token", token)?;
             secrets.add(&token);
             headers.push(("authorization".into(), format!("Bearer {token}")));
         }
@@ -191,11 +191,10 @@ impl Dialer {
     }
 }
 
-/// A token, or what stands in `@FILE`.
-fn read_token(token: &str) -> Result<String, String> {
-    let Some(file) = token.strip_prefix('@') else { return Ok(token.to_owned()) };
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("--token @{file}: {error}"))?;
+/// What a flag gives, or what stands in `@FILE`.
+pub(crate) fn read_secret(flag: &str, given: &str) -> Result<String, String> {
+    let Some(file) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{flag} @{file}: {error}"))?;
     Ok(text.trim().to_owned())
 }
 

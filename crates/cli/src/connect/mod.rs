@@ -28,6 +28,7 @@ mod typed;
 
 use std::process::ExitCode;
 
+pub(crate) use dial::read_secret;
 pub(crate) use exit::Exit;
 pub(crate) use flags::Connect;
 

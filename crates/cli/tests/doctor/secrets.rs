@@ -173,6 +173,36 @@ fn a_close_reason_has_none() {
     assert!(!json.contains("zq-X") && json.contains("token=… expired"), "{json}");
 }
 
+/// A file for the token, which the list of processes does not show.
+#[test]
+fn a_token_is_read_from_a_file() {
+    let server = Server::new(|mut stream, _| {
+        let Some(head) = head(&mut stream) else { return };
+        let right = head.header("authorization") == Some("Bearer tok3n-of-ana");
+        say(&mut stream, if right { "418 Right" } else { "401 Wrong" }, "");
+    });
+    let file = File::new("token", "tok3n-of-ana\n");
+    let told = bed::examine(&[server.url("/ws"), "--token".into(), format!("@{}", file.path())]);
+    assert!(told.json["evidence"]["answer"].to_string().contains("418"), "{}", told.json);
+}
+
+#[test]
+fn sizes_have_units_and_their_flag_an_equals_sign() {
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_madang"))
+            .args([&["doctor"], arguments].concat())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size", "2M"]);
+    assert!(code == Some(2) && errors.contains("--max-size=2M"), "{errors}");
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size=much"]);
+    assert!(code == Some(2) && errors.contains("64KiB"), "{errors}");
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size=2M", "--json"]);
+    assert_eq!((code, &*errors), (Some(10), ""));
+}
+
 #[test]
 fn korean_and_english_say_the_same() {
     let server = Server::new(|mut stream, _| {
@@ -210,6 +240,7 @@ fn bad_arguments() {
         (&["ws://x", "--as", "smoke"], "socketio"),
         (&["wss://x", "--ca", "/no/such/file"], "/no/such/file"),
         (&["ws://x", "--header", "Upgrade: x"], "itself"),
+        (&["ws://x", "--token", "@/no/such/file"], "--token @/no/such/file"),
     ] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_madang"))
             .arg("doctor")
