@@ -6,6 +6,7 @@ mod config;
 mod connect;
 mod doctor;
 mod log;
+mod secrets;
 mod version;
 
 use std::process::ExitCode;
@@ -47,6 +48,11 @@ enum Command {
     Man(cmd::shell::ManPage),
 }
 
+/// The definition of every command and flag.
+fn program() -> clap::Command {
+    Arguments::command()
+}
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -55,7 +61,7 @@ fn main() -> ExitCode {
             drop(error.print());
             return connect::Exit::Usage.code();
         }
-        Err(error) => error.exit(),
+        Err(error) => cmd::doctor::with_hint(error).exit(),
     };
     let ended = match arguments.command {
         Command::Serve(serve) => cmd::serve::run(*serve).map(|()| ExitCode::SUCCESS),
@@ -66,16 +72,14 @@ fn main() -> ExitCode {
         Command::Doctor(doctor) => cmd::doctor::run(&doctor),
         Command::Explain(arguments) => cmd::explain::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Completions(shell) => {
-            cmd::shell::completions(&shell, Arguments::command()).map(|()| ExitCode::SUCCESS)
+            cmd::shell::completions(&shell, program()).map(|()| ExitCode::SUCCESS)
         }
-        Command::Man(page) => {
-            cmd::shell::man(&page, Arguments::command()).map(|()| ExitCode::SUCCESS)
-        }
+        Command::Man(page) => cmd::shell::man(&page, program()).map(|()| ExitCode::SUCCESS),
     };
     match ended {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("madang: {failure}");
+            cmd::notice(&failure.to_string());
             failure.exit_code()
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
+use super::{Failure, say};
 use crate::config::{self, Flags, Problems};
 
 /// Flags of `madang check-config`.
@@ -21,12 +21,10 @@ pub(crate) struct CheckConfig {
 /// Reads what a server would read, and says all that is wrong with it.
 pub(crate) fn run(arguments: CheckConfig) -> Result<(), Failure> {
     if arguments.sample {
-        print!("{}", config::sample());
-        return Ok(());
+        return say(config::sample().as_bytes());
     }
     config::load(&Flags::of_file(arguments.file)).map_err(problems)?;
-    println!("The configuration is good.");
-    Ok(())
+    say(b"The configuration is good.\n")
 }
 
 /// All that is wrong, a line each.

@@ -1,30 +1,29 @@
 //! `madang doctor`: why a WebSocket does not work, and what to do.
 
 use std::{
-    fmt::Write as _,
-    io::{IsTerminal as _, Write as _},
-    net::IpAddr,
-    path::PathBuf,
-    process::ExitCode,
+    fmt::Write as _, io::IsTerminal as _, net::IpAddr, path::PathBuf, process::ExitCode,
     time::Duration,
 };
 
-use clap::Args;
+use clap::{
+    Args,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use http::{HeaderName, HeaderValue};
 use madang::websocket::Proxy;
-use serde_json::json;
 
-use super::{Failure, runtime};
+use super::{Failure, runtime, say};
 use crate::{
     client::{read_header, read_proxy},
     config,
+    connect::read_secret,
     doctor::{
         self,
         ask::{Ask, Door},
         diagnoses::{self, Class},
         lang::Lang,
         node,
-        print::Report,
+        print::{self, Report},
         target::Target,
     },
 };
@@ -57,7 +56,8 @@ pub(crate) struct Doctor {
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = read_header)]
     headers: Vec<(HeaderName, HeaderValue)>,
 
-    /// Token to send as 'Authorization: Bearer TOKEN', and in the login of Socket.IO and STOMP.
+    /// Token to send as 'Authorization: Bearer TOKEN', and in the login of Socket.IO and STOMP; with
+    /// @FILE it is read from a file, where other users of the machine do not see it.
     #[arg(long)]
     token: Option<String>,
 
@@ -69,8 +69,9 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     hold: Option<Duration>,
 
-    /// Find the largest message that passes, up to BYTES; sends messages, which others may see.
-    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4194304")]
+    /// Find the largest message that passes, up to BYTES (such as 64KiB or 2M; 4MiB without);
+    /// sends messages, which others may see.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "4MiB", value_parser = config::read_size)]
     max_size: Option<usize>,
 
     /// Look at this machine and the server on it: limits, ports, listener, certificate, clock.
@@ -145,53 +146,46 @@ fn after_help() -> String {
     help
 }
 
+/// An error of the flags, with a word on what is easily got wrong.
+pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
+    let arguments: Vec<_> = std::env::args().collect();
+    let size = arguments.windows(2).find_map(|pair| match pair {
+        [flag, size] if flag == "--max-size" => config::read_size(size).is_ok().then_some(size),
+        _ => None,
+    });
+    if let (ErrorKind::UnknownArgument, Some(size)) = (error.kind(), size) {
+        let tip = format!("--max-size takes its value with an =, as in --max-size={size}");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
 /// Looks, and tells. The exit code is the class of what is wrong.
 pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode, Failure> {
     let lang = doctor.lang.unwrap_or_else(Lang::of_locale);
-    let mut code = 0;
-    let mut node = None;
-    if doctor.server {
-        let checks = look_at_node(doctor)?;
-        let ok = checks.iter().all(|check| check.ok);
-        code = if ok { 0 } else { Class::Node.exit_code() };
-        if !doctor.json {
-            say(&told(&checks, lang))?;
-        }
-        node = Some(json!({ "healthy": ok, "checks": checks }));
+    let checks = doctor.server.then(|| look_at_node(doctor)).transpose()?;
+    if let Some(checks) = checks.as_deref().filter(|_| !doctor.json) {
+        say(node::told(checks, lang).as_bytes())?;
     }
-    if let Some(url) = &doctor.url {
-        let ask = ask(doctor, url)?;
-        let examined = runtime()?.block_on(doctor::examine(&ask));
-        let report = Report::new(&ask, examined.map_err(Failure::Usage)?);
+    let report = doctor.url.as_deref().map(|url| examine(doctor, url)).transpose()?;
+    let json = print::json(report.as_ref(), checks.as_deref());
+    if doctor.json {
+        say(format!("{json}\n").as_bytes())?;
+    } else if let Some(report) = &report {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let json = report.json(node);
-        say(&if doctor.json { json.clone() } else { report.text(lang, colour) })?;
-        write_report(doctor, &json)?;
-        code = if report.exit_code() == 0 { code } else { report.exit_code() };
-    } else if let Some(node) = node {
-        let json = serde_json::to_string_pretty(&node).unwrap_or_default();
-        if doctor.json {
-            say(&json)?;
-        }
-        write_report(doctor, &json)?;
+        say(format!("{}\n", report.text(lang, colour).trim_end()).as_bytes())?;
     }
-    Ok(ExitCode::from(code))
+    if let Some(file) = &doctor.report {
+        std::fs::write(file, &json)
+            .map_err(|error| Failure::Runtime(format!("--report {}: {error}", file.display())))?;
+    }
+    Ok(ExitCode::from(print::exit_code(report.as_ref(), checks.as_deref())))
 }
 
-fn write_report(doctor: &Doctor, json: &str) -> Result<(), Failure> {
-    let Some(file) = &doctor.report else { return Ok(()) };
-    std::fs::write(file, json)
-        .map_err(|error| Failure::Runtime(format!("--report {}: {error}", file.display())))
-}
-
-fn say(text: &str) -> Result<(), Failure> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        // Who does not read it has closed it.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Runtime(format!("the standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
+fn examine(doctor: &Doctor, url: &str) -> Result<Report, Failure> {
+    let ask = ask(doctor, url)?;
+    let examined = runtime()?.block_on(doctor::examine(&ask));
+    Ok(Report::new(&ask, examined.map_err(Failure::Usage)?))
 }
 
 fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
@@ -207,7 +201,9 @@ fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
-    if let Some(token) = &doctor.token
+    let token = doctor.token.as_deref().map(|token| read_secret("--token", token));
+    let token = token.transpose().map_err(Failure::Usage)?;
+    if let Some(token) = &token
         && !headers.iter().any(|(name, _)| name == "authorization")
     {
         headers.push(("authorization".to_owned(), format!("Bearer {token}")));
@@ -219,7 +215,7 @@ fn ask(doctor: &Doctor, url: &str) -> Result<Ask, Failure> {
         door: doctor.door,
         origin: doctor.origin.clone(),
         headers,
-        token: doctor.token.clone(),
+        token,
         subprotocols: doctor.subprotocols.clone(),
         hold: doctor.hold,
         max_size: doctor.max_size.map(|most| most.clamp(2, 64 << 20)),
@@ -237,23 +233,10 @@ fn look_at_node(doctor: &Doctor) -> Result<Vec<node::Check>, Failure> {
         config::load(&flags).map_err(|problems| Failure::Usage(problems.0.join("\n")))?;
     let node = node::Node {
         listen: settings.list("server.listen").to_vec(),
+        config: doctor.config.clone(),
         certificate: settings.text("tls.cert").map(PathBuf::from),
     };
     Ok(runtime()?.block_on(node::examine(&node)))
-}
-
-/// The checks of the node, for people.
-fn told(checks: &[node::Check], lang: Lang) -> String {
-    let mut text = String::new();
-    for check in checks {
-        let mark = if check.ok { "✓" } else { "✗" };
-        let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
-        let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
-        for line in &check.lines {
-            let _ = writeln!(text, "        {line}");
-        }
-    }
-    text
 }
 
 /// `500ms`, `90s`, `5m`, `1h`, or seconds.

@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
-use clap::Args;
+use clap::{Args, builder::PossibleValue};
 use madang::codes::Code;
 
-use super::Failure;
+use super::{Failure, say, shell::Offered};
 use crate::doctor::{diagnoses, lang::Lang, print::explained};
 
 /// Flags of `madang explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The code, such as M204 of a refusal or D22 of `madang doctor`; without one, all are listed.
+    #[arg(value_parser = Offered(codes), hide_possible_values = true)]
     code: Option<String>,
 
     /// Print the page of all codes, as Markdown.
@@ -25,31 +26,39 @@ pub(crate) struct Explain {
 
 /// Prints what was asked for.
 pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
-    if arguments.markdown {
-        print!("{}", markdown());
-        return Ok(());
-    }
-    let Some(name) = &arguments.code else {
-        for code in Code::all() {
-            println!("{code}  {}", code.what());
-        }
-        let lang = arguments.lang.unwrap_or_else(Lang::of_locale);
-        for diagnosis in diagnoses::sorted() {
-            println!("{}   {}", diagnosis.code, diagnosis.title.get(lang));
-        }
-        return Ok(());
+    let lang = arguments.lang.unwrap_or_else(Lang::of_locale);
+    let text = match &arguments.code {
+        _ if arguments.markdown => markdown(),
+        None => list(lang),
+        Some(name) => match (diagnoses::by_code(name), Code::find(name)) {
+            (Some(diagnosis), _) => explained(diagnosis, lang),
+            (_, Some(code)) => text(code),
+            _ => {
+                return Err(Failure::Usage(format!(
+                    "there is no code `{name}`; `madang explain` lists all of them"
+                )));
+            }
+        },
     };
-    if let Some(diagnosis) = diagnoses::by_code(name) {
-        print!("{}", explained(diagnosis, arguments.lang.unwrap_or_else(Lang::of_locale)));
-        return Ok(());
+    say(text.as_bytes())
+}
+
+fn codes() -> Vec<PossibleValue> {
+    let refusals = Code::all().map(|code| PossibleValue::new(code.name()).help(code.what()));
+    let diagnosis = |it: &diagnoses::Diagnosis| PossibleValue::new(it.code).help(it.title.en);
+    refusals.chain(diagnoses::sorted().into_iter().map(diagnosis)).collect()
+}
+
+fn list(lang: Lang) -> String {
+    let mut list = String::new();
+    for code in Code::all() {
+        // Writing to a string does not fail.
+        let _ = writeln!(list, "{code}  {}", code.what());
     }
-    let Some(code) = Code::find(name) else {
-        return Err(Failure::Usage(format!(
-            "there is no code `{name}`; `madang explain` lists all of them"
-        )));
-    };
-    print!("{}", text(code));
-    Ok(())
+    for diagnosis in diagnoses::sorted() {
+        let _ = writeln!(list, "{}   {}", diagnosis.code, diagnosis.title.get(lang));
+    }
+    list
 }
 
 fn text(code: Code) -> String {

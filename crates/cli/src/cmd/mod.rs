@@ -53,7 +53,18 @@ fn topic(name: &str) -> Result<String, String> {
     Topic::new(name).map(|_| name.to_owned()).map_err(|error| error.to_string())
 }
 
+/// Writes to the standard output. Whoever reads no more of it has enough.
+fn say(text: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Runtime(format!("cannot write to the standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Tells something on the standard error. If that is closed, nobody wants to know.
-fn notice(text: &str) {
+pub(crate) fn notice(text: &str) {
     drop(writeln!(std::io::stderr(), "madang: {text}"));
 }

@@ -12,7 +12,7 @@ use madang::{
     ws,
 };
 
-use super::{Failure, config::problems, greeting::greet, pages::PAGES, runtime};
+use super::{Failure, config::problems, greeting::greet, pages::PAGES, runtime, say};
 use crate::{
     config::{self, Flags, Settings},
     log,
@@ -33,8 +33,7 @@ pub(crate) struct Serve {
 pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
     let settings = config::load(&serve.flags).map_err(problems)?;
     if serve.print_config {
-        print!("{}", config::effective(&settings));
-        return Ok(());
+        return say(config::effective(&settings).as_bytes());
     }
     let change_log = log::start(settings.text("log").unwrap_or("info"))?;
     // Only signals and the start run here; the workers have their own threads and runtimes.

@@ -79,6 +79,10 @@ impl Dialer {
             headers.push(("user-agent".into(), agent.into()));
         }
         let mut subprotocols = flags.subprotocols.clone();
+        let tokens = crate::secrets::subprotocols(subprotocols.iter().map(String::as_str));
+        for (name, _) in subprotocols.iter().zip(tokens).filter(|(_, is_token)| *is_token) {
+            secrets.add(name);
+        }
         if subprotocols.is_empty() && flags.protocol == Some(Protocol::Stomp) {
             subprotocols.push("v12.stomp".into());
         }
@@ -161,7 +165,7 @@ impl Dialer {
 }
 
 /// What a flag gives, or what stands in `@FILE`.
-pub(super) fn read_secret(flag: &str, given: &str) -> Result<String, String> {
+pub(crate) fn read_secret(flag: &str, given: &str) -> Result<String, String> {
     let Some(file) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{flag} @{file}: {error}"))?;
     Ok(text.trim().to_owned())

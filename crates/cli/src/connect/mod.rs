@@ -30,6 +30,7 @@ mod unopened;
 
 use std::process::ExitCode;
 
+pub(crate) use dial::read_secret;
 pub(crate) use exit::Exit;
 pub(crate) use flags::Connect;
 
@@ -66,7 +67,7 @@ pub(crate) fn run(flags: Connect) -> ExitCode {
 }
 
 fn start(mut flags: Connect) -> Result<Ending, String> {
-    flags.auth = flags.auth.map(|auth| dial::read_secret("--auth", &auth)).transpose()?;
+    flags.auth = flags.auth.map(|auth| read_secret("--auth", &auth)).transpose()?;
     let dialer = Dialer::new(&flags)?;
     let door = spoken(&flags, &dialer)?;
     let session = Session::new(flags, dialer, door)?;

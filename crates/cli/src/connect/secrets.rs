@@ -1,7 +1,9 @@
 //! What is not to be seen by others: output is pasted into questions and bug reports.
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::header::SET_COOKIE;
 use percent_encoding::percent_decode_str;
+
+use crate::secrets::{Kind, harmless_header, hidden, kind, login, looks_random};
 
 /// What stands in place of a secret.
 pub(crate) const HIDDEN: &str = "[hidden]";
@@ -29,17 +31,19 @@ impl Secrets {
             self.add(&percent_decode_str(password).decode_utf8_lossy());
         }
         for (name, value) in pairs(url) {
-            if is_secret(name) {
+            if kind(name) != Kind::Plain {
                 self.add(value);
                 self.add(&percent_decode_str(value).decode_utf8_lossy());
             }
         }
     }
 
-    /// Keeps what is secret in a header that is sent.
+    /// Keeps what may be secret in a header that is sent.
     pub(crate) fn add_header(&mut self, name: &str, value: &str) {
-        if is_secret_header(name) {
+        if !harmless_header(name) {
             value.split([' ', ';', '=', ',']).for_each(|part| self.add(part));
+            let logins = value.split(' ').filter_map(login);
+            logins.for_each(|(_, password)| self.add(&password));
         }
     }
 
@@ -55,13 +59,13 @@ impl Secrets {
         }
     }
 
-    /// A text without them, and without what looks like a JSON web token.
+    /// A text without them, and without what is named or looks like a secret.
     pub(crate) fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             text = text.replace(secret, HIDDEN);
         }
-        without_tokens(&text, HIDDEN)
+        hidden(&text, HIDDEN)
     }
 
     /// A header's value.
@@ -71,26 +75,17 @@ impl Secrets {
             let name = cookie.split_once('=').map_or("", |(name, _)| name);
             return self.hide(&format!("{name}={HIDDEN}{rest}"));
         }
-        if is_secret_header(name) {
-            return HIDDEN.to_owned();
+        match kind(name) {
+            Kind::Secret => HIDDEN.to_owned(),
+            Kind::Maybe if looks_random(value) => HIDDEN.to_owned(),
+            _ => self.hide(&url(value)),
         }
-        self.hide(&url(value))
     }
 }
 
 /// A URL without its password and what is named like a secret in its query.
 pub(crate) fn url(url: &str) -> String {
-    let mut shown = url.to_owned();
-    if let Some(user) = user_of(url) {
-        shown = shown.replacen(&format!("{user}@"), &format!("{HIDDEN}@"), 1);
-    }
-    let Some((base, query)) = shown.split_once('?') else { return shown };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
-        _ => pair.to_owned(),
-    };
-    let query: Vec<_> = query.split('&').map(hide).collect();
-    format!("{base}?{}", query.join("&"))
+    crate::secrets::url(url, HIDDEN)
 }
 
 fn user_of(url: &str) -> Option<&str> {
@@ -102,43 +97,6 @@ fn user_of(url: &str) -> Option<&str> {
 fn pairs(url: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(|pair| pair.split_once('='))
-}
-
-fn is_secret_header(name: &str) -> bool {
-    let known = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-    known.iter().any(|other| other == name) || is_secret(name)
-}
-
-/// Whether something with this name is most likely a secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    // These only say how, or that there is one.
-    if matches!(name.as_str(), "www-authenticate" | "proxy-authenticate" | "sec-websocket-key") {
-        return false;
-    }
-    let parts = [
-        "token", "auth", "secret", "passw", "passcode", "pwd", "apikey", "api-key", "api_key",
-        "jwt",
-    ];
-    let whole = ["key", "sig", "signature", "session", "sid", "credential", "ticket"];
-    parts.iter().any(|part| name.contains(part)) || whole.contains(&name.as_str())
-}
-
-/// RFC 7519: three parts of Base64 with dots between them, the first of which begins with `{"`.
-pub(crate) fn without_tokens(text: &str, instead: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("eyJ") {
-        let (before, from) = rest.split_at(at);
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
-        let (word, behind) = from.split_at(end);
-        out.push_str(before);
-        out.push_str(if word.matches('.').count() >= 2 { instead } else { word });
-        rest = behind;
-    }
-    out.push_str(rest);
-    out
 }
 
 #[cfg(test)]
@@ -168,6 +126,12 @@ mod tests {
         assert_eq!(
             secrets.hide("cookie-1 cookie-22 english ana-maria open sesame"),
             "[hidden] [hidden] english ana-maria [hidden]"
+        );
+        // Nor are secrets of others.
+        let others = "{\"password\":\"X\",\"why\":\"token expired\"} Bearer X redis://:X@h";
+        assert_eq!(
+            secrets.hide(others),
+            "{\"password\":\"[hidden]\",\"why\":\"token expired\"} Bearer [hidden] redis://[hidden]@h"
         );
         let text = "ab hunter22 p@ssword query-secret visible1 eyJh.eyJi.c-_d eyJson!";
         assert_eq!(secrets.hide(text), "ab [hidden] [hidden] [hidden] visible1 [hidden] eyJson!");

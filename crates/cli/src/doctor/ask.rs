@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use madang::websocket::Proxy;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::target::Target;
+use crate::secrets::{harmless_header, login, subprotocols};
 
 /// The protocol that is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
@@ -76,17 +76,19 @@ impl Ask {
     pub(crate) fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<String> = self.token.iter().cloned().collect();
         for (name, value) in &self.headers {
-            if super::redact::is_secret(name) {
+            if !harmless_header(name) {
                 secrets.extend(parts(name, value));
             }
         }
-        secrets.extend(self.target.basic.iter().flat_map(|basic| parts("authorization", basic)));
-        secrets.extend(self.target.basic.iter().filter_map(|basic| password(basic)));
+        let logins = [Some(&self.target), self.direct.as_ref()];
+        let logins = logins.into_iter().flatten().filter_map(|target| target.basic.as_deref());
+        secrets.extend(logins.flat_map(|basic| parts("authorization", basic)));
         let login = self.proxy.as_ref().and_then(|proxy| proxy.authorization()?.to_str().ok());
         secrets.extend(login.iter().flat_map(|basic| parts("authorization", basic)));
-        secrets.extend(login.and_then(password));
         let names = self.subprotocols.iter();
-        secrets.extend(names.filter(|name| super::redact::is_token(name)).cloned());
+        let tokens = subprotocols(names.clone().map(String::as_str));
+        secrets
+            .extend(names.zip(tokens).filter(|(_, secret)| *secret).map(|(name, _)| name.clone()));
         for query in
             self.target.query.iter().chain(self.direct.iter().filter_map(|t| t.query.as_ref()))
         {
@@ -109,25 +111,19 @@ impl Ask {
     }
 }
 
-/// What stands behind the name in RFC 7617's pair.
-fn password(basic: &str) -> Option<String> {
-    let pair = BASE64_STANDARD.decode(basic.strip_prefix("Basic ")?).ok()?;
-    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
-    Some(password.to_owned())
-}
-
 /// As it stands within a string of JSON: servers, too, write that.
 fn in_json(secret: &str) -> String {
     let text = serde_json::Value::from(secret).to_string();
     text.trim_start_matches('"').strip_suffix('"').unwrap_or(&text).to_owned()
 }
 
-/// What of a secret header is the secret: not the scheme, nor the names of cookies.
+/// What of a header is the secret: not the scheme, nor the names of cookies.
 fn parts(name: &str, value: &str) -> Vec<String> {
     if name.eq_ignore_ascii_case("cookie") {
         let values = value.split(';').filter_map(|pair| pair.split_once('='));
         return values.map(|(_, value)| value.trim().to_owned()).collect();
     }
     let last = value.rsplit(' ').next().unwrap_or_default();
-    vec![value.to_owned(), last.to_owned()]
+    let password = value.split(' ').filter_map(login).map(|(_, password)| password);
+    [value.to_owned(), last.to_owned()].into_iter().chain(password).collect()
 }

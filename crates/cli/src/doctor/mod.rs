@@ -102,10 +102,10 @@ fn nothing_yet(ask: &Ask) -> Evidence {
             subprotocols: subprotocols(ask),
             cookie: has("cookie"),
             authorization: has("authorization") || ask.target.basic.is_some(),
-            subprotocol_token: ask
-                .subprotocols
-                .iter()
-                .any(|name| redact::is_token(name) || name.to_ascii_lowercase().contains("bearer")),
+            subprotocol_token: crate::secrets::subprotocols(
+                ask.subprotocols.iter().map(String::as_str),
+            )
+            .contains(&true),
             query_token,
             head: 0,
             ca: ask.ca.is_some(),

@@ -1,11 +1,12 @@
 //! `madang doctor --server`: the machine that this runs on, and the Madang server on it.
 
+mod keeper;
+mod listener;
+
 use std::{
+    fmt::Write as _,
     fs,
-    net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
 };
 
 use rustix::process::{Resource, getrlimit};
@@ -15,7 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use super::{
     clock,
     diagnoses::date,
-    lang::{Said, said},
+    lang::{Lang, Said, said},
     probe,
 };
 
@@ -30,7 +31,7 @@ const SOON: i64 = 14 * 86_400;
 #[derive(Debug, Serialize)]
 pub(crate) struct Check {
     pub(crate) ok: bool,
-    /// The diagnosis that it belongs to, where it is not well.
+    /// The diagnosis or the code of Madang that it belongs to, where it is not well.
     pub(crate) code: Option<&'static str>,
     pub(crate) text: Said,
     /// Literal lines that cure it.
@@ -40,6 +41,8 @@ pub(crate) struct Check {
 /// What the configuration says of this node.
 pub(crate) struct Node {
     pub(crate) listen: Vec<String>,
+    /// The file, where one was named.
+    pub(crate) config: Option<PathBuf>,
     pub(crate) certificate: Option<PathBuf>,
 }
 
@@ -53,74 +56,34 @@ fn check(ok: bool, code: &'static str, text: Said, lines: &[&str]) -> Check {
 pub(crate) async fn examine(node: &Node) -> Vec<Check> {
     let mut checks = Vec::new();
     for address in &node.listen {
-        checks.extend(listener(address).await);
+        checks.extend(listener::look(address, node.config.as_deref()).await);
     }
     checks.push(own_limit());
     checks.extend(ports());
     checks.extend(backlog());
     checks.extend(conntrack());
     checks.extend(node.certificate.as_deref().map(certificate));
-    checks.extend(clock_is_kept());
+    checks.push(keeper::look());
     checks
 }
 
-/// Whether something listens, which program it is, and what limits that program runs under.
-async fn listener(address: &str) -> Vec<Check> {
-    let bare = address.split('?').next().unwrap_or_default();
-    let Ok(mut socket) = bare.parse::<SocketAddr>() else {
-        let there = bare.strip_prefix("unix:").is_some_and(|path| Path::new(path).exists());
-        return vec![check(
-            there,
-            "D03",
-            said!("listener {bare}", "리스너 {bare}"),
-            &["madang serve"],
-        )];
-    };
-    if socket.ip().is_unspecified() {
-        let local: std::net::IpAddr = match socket {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        };
-        socket.set_ip(local);
-    }
-    let connect = tokio::net::TcpStream::connect(socket);
-    let open =
-        tokio::time::timeout(Duration::from_secs(2), connect).await.is_ok_and(|it| it.is_ok());
-    let mut checks = vec![check(
-        open,
-        "D03",
-        if open {
-            said!("listener {bare}: something listens", "리스너 {bare}: 기다리는 프로그램 있음")
-        } else {
-            said!("listener {bare}: nothing listens", "리스너 {bare}: 기다리는 프로그램 없음")
-        },
-        &["madang serve"],
-    )];
-    if let Some(process) = open.then(|| holder(socket.port())).flatten() {
-        checks.extend(limit_of(process));
-    }
-    checks
+/// Whether all is well.
+pub(crate) fn is_healthy(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.ok)
 }
 
-/// The process that holds the listening socket of a port.
-fn holder(port: u16) -> Option<u32> {
-    let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
-        let table = fs::read_to_string(table).ok()?;
-        table.lines().skip(1).find_map(|line| {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            // Local address, state (0A is LISTEN), inode: proc(5).
-            let (_, at) = fields.get(1)?.rsplit_once(':')?;
-            let is_it = u16::from_str_radix(at, 16).ok()? == port && *fields.get(3)? == "0A";
-            is_it.then(|| fields.get(9).map(|inode| format!("socket:[{inode}]")))?
-        })
-    })?;
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|process| {
-        let handles = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
-        handles
-            .filter_map(|handle| fs::read_link(handle.path()).ok())
-            .any(|to| to.to_str() == Some(&inode))
-    })
+/// The checks, for people.
+pub(crate) fn told(checks: &[Check], lang: Lang) -> String {
+    let mut text = String::new();
+    for check in checks {
+        let mark = if check.ok { "✓" } else { "✗" };
+        let code = check.code.map(|code| format!("{code} ")).unwrap_or_default();
+        let _ = writeln!(text, "  {mark} {code}{}", check.text.get(lang));
+        for line in &check.lines {
+            let _ = writeln!(text, "        {line}");
+        }
+    }
+    text
 }
 
 /// Descriptors that a process may have, and has.
@@ -130,8 +93,7 @@ fn limit_of(process: u32) -> Option<Check> {
     let soft = line.split_whitespace().nth(3)?;
     let most = soft.parse::<u64>().unwrap_or(u64::MAX);
     let used = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count) as u64;
-    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-    let name = name.trim();
+    let name = name_of(process);
     let ok = most >= FEW_DESCRIPTORS && used < most / 10 * 9;
     Some(check(
         ok,
@@ -165,6 +127,17 @@ fn own_limit() -> Check {
         ),
         &["# /etc/security/limits.conf", "* hard nofile 1048576"],
     )
+}
+
+fn name_of(process: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    name.trim().to_owned()
+}
+
+/// All processes that can be seen.
+fn processes() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn number(path: &str) -> Option<u64> {
@@ -214,46 +187,39 @@ fn conntrack() -> Option<Check> {
     ))
 }
 
-/// Whether somebody keeps the clock; not told where the system does not say.
-fn clock_is_kept() -> Option<Check> {
-    let asked =
-        Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
-    let kept = match asked.ok()?.stdout.as_slice() {
-        b"yes\n" => true,
-        b"no\n" => false,
-        _ => return None,
-    };
-    let now = date(clock());
-    let text = if kept {
-        said!("clock {now}, kept by NTP", "시계 {now}, NTP로 맞춰짐")
-    } else {
-        said!("clock {now}, which nothing keeps", "시계 {now}, 맞춰 주는 것이 없음")
-    };
-    Some(check(kept, "D53", text, &["timedatectl set-ntp true"]))
-}
-
 /// Days that the certificate of the configuration has left.
 fn certificate(file: &Path) -> Check {
     let shown = file.display();
-    let read = fs::read(file).ok();
-    let first = read.as_deref().and_then(|pem| CertificateDer::pem_slice_iter(pem).next()?.ok());
-    let Some(read) = first.and_then(|der| probe::cert::read(&der)) else {
-        return check(
-            false,
-            "D10",
-            said!(
-                "{shown} is no certificate that can be read",
-                "{shown}: 읽을 수 있는 인증서가 아님"
-            ),
-            &[],
-        );
+    let renew = &["certbot renew --force-renewal", "kill -HUP $(pidof madang)"];
+    let read = match fs::read(file) {
+        Ok(pem) => CertificateDer::pem_slice_iter(&pem)
+            .next()
+            .and_then(|first| probe::cert::read(&first.ok()?)),
+        Err(error) => {
+            return check(false, "M102", said!("{shown}: {error}", "{shown}: {error}"), &[]);
+        }
     };
-    let (now, left) = (clock(), read.not_after - clock());
-    let days = left / 86_400;
-    check(
-        left > SOON && now >= read.not_before,
-        "D10",
-        said!("{shown}: {days} days left", "{shown}: {days}일 남음"),
-        &["certbot renew --force-renewal", "kill -HUP $(pidof madang)"],
-    )
+    let Some(read) = read else {
+        let text = said!(
+            "{shown} is no certificate that can be read",
+            "{shown}: 읽을 수 있는 인증서가 아님"
+        );
+        return check(false, "M102", text, &[]);
+    };
+    let now = clock();
+    let (from, to) = (date(read.not_before), date(read.not_after));
+    let days = |seconds: i64| seconds / 86_400;
+    if now < read.not_before {
+        let text = said!("{shown} is not valid before {from}", "{shown}: {from}부터 유효함");
+        return check(false, "D10", text, &[]);
+    }
+    if now > read.not_after {
+        let ago = days(now.saturating_sub(read.not_after));
+        let text =
+            said!("{shown} expired {ago} days ago, at {to}", "{shown}: {ago}일 전에 만료됨 ({to})");
+        return check(false, "D10", text, renew);
+    }
+    let left = read.not_after.saturating_sub(now);
+    let days = days(left);
+    check(left > SOON, "D10", said!("{shown}: {days} days left", "{shown}: {days}일 남음"), renew)
 }

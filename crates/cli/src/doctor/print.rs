@@ -9,6 +9,7 @@ use super::{
     diagnoses::{self, Diagnosis, Finding},
     evidence::Evidence,
     lang::{Lang, Said, said},
+    node::{self, Check},
     proxies::{self, Proxy},
     redact, steps,
 };
@@ -37,7 +38,7 @@ impl Report {
 
     /// 0 when nothing is wrong, else that of the class of the cause: the first finding that lets no
     /// other be told.
-    pub(crate) fn exit_code(&self) -> u8 {
+    fn exit_code(&self) -> u8 {
         let cause = self.findings.iter().find(|finding| !finding.diagnosis.goes_on);
         let first = cause.or(self.findings.first()).map(|finding| finding.diagnosis.class);
         first.or_else(|| steps::ill(&self.evidence)).map_or(0, diagnoses::Class::exit_code)
@@ -114,28 +115,21 @@ impl Report {
         lines
     }
 
-    /// For programs; also what `--report` writes. `node` is what `--server` saw.
-    pub(crate) fn json(&self, node: Option<Value>) -> String {
+    fn json(&self) -> Value {
         let findings: Vec<Value> =
             self.findings.iter().map(|finding| self.value(finding)).collect();
         let steps: Vec<Value> = steps::all(&self.evidence)
             .iter()
-            .map(|step| json!({ "ok": step.ok, "name": step.name.en, "text": step.text.en }))
+            .map(|step| json!({ "ok": step.ok, "name": step.name.en, "text": step.text }))
             .collect();
-        let healthy = self.exit_code() == 0;
         let mut value = json!({
             "url": self.evidence.target.shown(),
-            "healthy": healthy,
-            "exit": self.exit_code(),
             "findings": findings,
             "steps": steps,
             "evidence": evidence(&self.evidence),
         });
-        if let (Some(map), Some(node)) = (value.as_object_mut(), node) {
-            map.insert("server".into(), node);
-        }
         redact::value(&mut value, &self.secrets);
-        safe(&serde_json::to_string_pretty(&value).unwrap_or_default())
+        value
     }
 
     fn value(&self, finding: &Finding) -> Value {
@@ -152,6 +146,33 @@ impl Report {
             "lines": self.lines(finding),
         })
     }
+}
+
+/// For programs; also what `--report` writes: of the URL and, with `--server`, of this machine.
+pub(crate) fn json(report: Option<&Report>, checks: Option<&[Check]>) -> String {
+    let mut value = match report {
+        Some(report) => report.json(),
+        None => json!({ "url": null, "findings": [], "steps": [], "evidence": null }),
+    };
+    let exit = exit_code(report, checks);
+    if let Some(map) = value.as_object_mut() {
+        map.insert("healthy".into(), (exit == 0).into());
+        map.insert("exit".into(), exit.into());
+        if let Some(checks) = checks {
+            let healthy = node::is_healthy(checks);
+            map.insert("server".into(), json!({ "healthy": healthy, "checks": checks }));
+        }
+    }
+    safe(&serde_json::to_string_pretty(&value).unwrap_or_default())
+}
+
+/// What the process ends with: the ill part of the URL first, then this machine.
+pub(crate) fn exit_code(report: Option<&Report>, checks: Option<&[Check]>) -> u8 {
+    let machine = match checks {
+        Some(checks) if !node::is_healthy(checks) => diagnoses::Class::Node.exit_code(),
+        _ => 0,
+    };
+    report.map(Report::exit_code).filter(|&code| code != 0).unwrap_or(machine)
 }
 
 /// JSON leaves some characters as they are that drive a terminal; they stand in strings only.

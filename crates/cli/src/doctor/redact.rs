@@ -2,130 +2,61 @@
 
 use serde_json::Value;
 
-use super::evidence::{Bytes, Came, Evidence};
-use crate::connect::secrets::without_tokens;
+use super::evidence::{
+    Answer, By, Bytes, Came, End, Evidence, Exchange, Login, Socket, TlsFault, UpgradeFault,
+};
+use crate::secrets::{
+    Kind, cookies, harmless_header, hidden, kind, looks_random, subprotocols, without_tokens,
+};
 
-/// Headers whose value is nobody's business.
-const SECRET_HEADERS: &[&str] = &[
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "x-auth-token",
-    "x-csrf-token",
-    "x-amz-security-token",
-    "authentication-info",
-];
-
-/// What names of query parameters, headers and fields of JSON with secrets contain.
-const SECRET_WORDS: &[&str] = &[
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "passcode",
-    "apikey",
-    "api_key",
-    "api-key",
-    "jwt",
-    "session",
-    "signature",
-    "credential",
-    "auth",
-];
-
-/// Query parameters that are secret as whole names.
-const SECRET_NAMES: &[&str] = &["key", "sig", "code", "sid", "ticket", "pass", "pwd"];
-
-/// Whether the value of this header is a secret.
-pub(crate) fn is_secret(header: &str) -> bool {
-    let name = header.to_ascii_lowercase();
-    let is_ours = name.starts_with("sec-websocket-") || name.ends_with("-authenticate");
-    SECRET_HEADERS.contains(&name.as_str())
-        || (!is_ours && SECRET_WORDS.iter().any(|word| name.contains(word)))
-}
+/// What stands in place of a secret.
+const HIDDEN: &str = "…";
 
 /// A header's value as it may be shown. Of a cookie the names stay, which tell what is missing.
 pub(crate) fn header(name: &str, value: &str) -> String {
     let lower = name.to_ascii_lowercase();
     if lower == "cookie" || lower == "set-cookie" {
-        return value.split("; ").map(cookie).collect::<Vec<_>>().join("; ");
+        return cookies(value, HIDDEN);
     }
     if lower.ends_with("authorization") {
         // The scheme tells much, and is no secret.
         let scheme = value.split(' ').next().filter(|scheme| value.len() > scheme.len() + 1);
-        return scheme.map_or("…".into(), |scheme| format!("{scheme} …"));
+        return scheme.map_or(HIDDEN.into(), |scheme| format!("{scheme} {HIDDEN}"));
     }
     if lower == "sec-websocket-protocol" {
-        return value
-            .split(',')
-            .map(|part| subprotocol(part.trim()))
-            .collect::<Vec<_>>()
-            .join(", ");
+        return protocols(&value.split(',').map(str::trim).collect::<Vec<_>>()).join(", ");
     }
     if lower == "location" || lower == "referer" {
-        return url(value);
+        return hidden(&url(value), HIDDEN);
     }
-    if is_secret(name) { "…".into() } else { value.to_owned() }
-}
-
-/// Browsers have no place for a token but here, so that long ones are taken for such.
-pub(super) fn is_token(subprotocol: &str) -> bool {
-    subprotocol.len() > 40
-}
-
-fn subprotocol(name: &str) -> String {
-    if is_token(name) { "…".into() } else { name.to_owned() }
-}
-
-fn cookie(part: &str) -> String {
-    const ATTRIBUTES: &[&str] = &["path", "domain", "expires", "max-age", "samesite", "priority"];
-    match part.split_once('=') {
-        Some((name, _)) if !ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str()) => {
-            format!("{name}=…")
-        }
-        _ => part.to_owned(),
+    match kind(name) {
+        Kind::Secret => HIDDEN.into(),
+        Kind::Maybe if looks_random(value) => HIDDEN.into(),
+        _ => hidden(value, HIDDEN),
     }
+}
+
+/// The same for a header that was sent: a key may be in any of those that somebody thought of.
+fn sent(name: &str, value: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    if harmless_header(name) || lower == "cookie" || lower.ends_with("authorization") {
+        header(name, value)
+    } else {
+        HIDDEN.into()
+    }
+}
+
+/// Subprotocols, without those that are tokens.
+fn protocols(names: &[&str]) -> Vec<String> {
+    let secret = subprotocols(names.iter().copied());
+    let shown =
+        |(name, secret): (&&str, bool)| if secret { HIDDEN.to_owned() } else { (*name).to_owned() };
+    names.iter().zip(secret).map(shown).collect()
 }
 
 /// A URL or a request target without the secrets of its query.
 pub(crate) fn url(text: &str) -> String {
-    let text = match (text.split_once("://"), text.find('@')) {
-        (Some((scheme, rest)), Some(_)) => {
-            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-            let authority = rest.get(..end).unwrap_or_default();
-            match authority.rfind('@').and_then(|at| rest.get(at + 1..)) {
-                Some(rest) => format!("{scheme}://…@{rest}"),
-                None => text.to_owned(),
-            }
-        }
-        _ => text.to_owned(),
-    };
-    // Logins that end with a redirect put the token behind the `#`.
-    let Some(at) = text.find(['?', '#']) else { return text };
-    let (path, query) = text.split_at(at);
-    let hidden = |part: &str| part.split('&').map(pair).collect::<Vec<_>>().join("&");
-    let mut out = path.to_owned();
-    for part in query.split_inclusive(['?', '#']) {
-        match part.strip_suffix(['?', '#']) {
-            Some(rest) => {
-                out.push_str(&hidden(rest));
-                out.push_str(part.get(rest.len()..).unwrap_or_default());
-            }
-            None => out.push_str(&hidden(part)),
-        }
-    }
-    out
-}
-
-fn pair(pair: &str) -> String {
-    let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
-    let lower = name.to_ascii_lowercase();
-    let secret = SECRET_NAMES.contains(&lower.as_str())
-        || SECRET_WORDS.iter().any(|word| lower.contains(word))
-        || value.matches('.').count() == 2 && value.len() > 40;
-    if secret && !value.is_empty() { format!("{name}=…") } else { pair.to_owned() }
+    crate::secrets::url(text, HIDDEN)
 }
 
 /// A text in which none of `secrets` stands any more, wherever it was echoed.
@@ -133,7 +64,7 @@ pub(crate) fn without(text: &str, secrets: &[String]) -> String {
     // Short ones would take away half of the text, and are found in no dictionary.
     let long = secrets.iter().filter(|secret| secret.len() >= 4);
     let text = long.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"));
-    without_tokens(&text, "…")
+    without_tokens(&text, HIDDEN)
 }
 
 /// The same for a text that may have been cut: no secret's beginning stands at its end.
@@ -149,10 +80,15 @@ fn without_end(text: &str, secrets: &[String]) -> String {
     text
 }
 
+/// What a server said: what is named or looks like a secret is one, too, whoever it belongs to.
+fn said(text: &str, secrets: &[String]) -> String {
+    hidden(&without_end(text, secrets), HIDDEN)
+}
+
 /// The same for a text in which others stand that were cut: nor does a beginning stand before the
 /// mark of a cut.
 pub(super) fn cut_text(text: &str, secrets: &[String]) -> String {
-    let mut text = without_end(text, secrets);
+    let mut text = said(text, secrets);
     for secret in secrets {
         for start in (4..secret.len()).rev().filter_map(|end| secret.get(..end)) {
             text = text.replace(&format!("{start}…"), "…");
@@ -163,36 +99,76 @@ pub(super) fn cut_text(text: &str, secrets: &[String]) -> String {
 
 /// Takes the secrets out of all that a server said, before it is cut to be shown.
 pub(super) fn evidence(evidence: &mut Evidence, secrets: &[String]) {
-    let looks = evidence.looks.iter_mut();
-    let (exchanges, sockets): (Vec<_>, Vec<_>) =
-        looks.map(|look| (&mut look.exchange, look.socket.as_mut())).unzip();
-    let exchanges = exchanges.into_iter().chain(&mut evidence.answer).chain(&mut evidence.polls);
-    for exchange in exchanges {
-        match &mut exchange.came {
-            Came::Answer(answer) | Came::NoTunnel(answer) => {
-                for (_, value) in &mut answer.headers {
-                    *value = without_end(value, secrets);
-                }
-                bytes(&mut answer.body, secrets);
-            }
-            Came::Bytes(came) | Came::Half(came) | Came::Broken(came) => bytes(came, secrets),
-            _ => {}
-        }
+    let asked: Vec<_> = evidence.sent.subprotocols.iter().map(String::as_str).collect();
+    evidence.sent.subprotocols = protocols(&asked);
+    for look in &mut evidence.looks {
+        exchange(&mut look.exchange, secrets);
+        look.socket.iter_mut().for_each(|it| socket(it, secrets));
     }
-    for socket in sockets.into_iter().flatten().chain(&mut evidence.socket) {
-        for message in &mut socket.messages {
-            *message = without_end(message, secrets);
-        }
-        if let Some(raw) = &mut socket.raw {
-            bytes(raw, secrets);
-        }
+    for it in evidence.answer.iter_mut().chain(&mut evidence.polls) {
+        exchange(it, secrets);
+    }
+    evidence.socket.iter_mut().for_each(|it| socket(it, secrets));
+    if let Some(hold) = &mut evidence.hold {
+        hold.idle.iter_mut().chain(&mut hold.pinging).for_each(|it| end(it, secrets));
+    }
+    if let Some(size) = &mut evidence.size {
+        let fails = size.fails.iter_mut().map(|(_, end)| end);
+        fails.chain(&mut size.deflate_fails).for_each(|it| end(it, secrets));
+    }
+}
+
+fn exchange(exchange: &mut Exchange, secrets: &[String]) {
+    let line = |line: &str| match line.split_once(": ") {
+        Some((name, value)) => format!("{name}: {}", sent(name, value)),
+        None => line.to_owned(),
+    };
+    exchange.request = exchange.request.lines().map(line).collect::<Vec<_>>().join("\n");
+    match &mut exchange.came {
+        Came::Answer(it) | Came::NoTunnel(it) => answer(it, secrets),
+        Came::Bytes(came)
+        | Came::Half(came)
+        | Came::Broken(came)
+        | Came::NoTls(TlsFault::NotTls(came)) => bytes(came, secrets),
+        _ => {}
+    }
+}
+
+fn answer(answer: &mut Answer, secrets: &[String]) {
+    for (name, value) in &mut answer.headers {
+        *value = header(name, &without_end(value, secrets));
+    }
+    if let Some(name) = &mut answer.subprotocol {
+        *name = protocols(&[name]).concat();
+    }
+    if let Some(UpgradeFault::Subprotocol(name)) = &mut answer.fault {
+        *name = protocols(&[name]).concat();
+    }
+    bytes(&mut answer.body, secrets);
+}
+
+fn socket(socket: &mut Socket, secrets: &[String]) {
+    for message in &mut socket.messages {
+        *message = said(message, secrets);
+    }
+    if let Some(Login::Refused(why)) = &mut socket.login {
+        *why = said(why, secrets);
+    }
+    socket.end.iter_mut().for_each(|it| end(it, secrets));
+    socket.raw.iter_mut().for_each(|it| bytes(it, secrets));
+}
+
+fn end(end: &mut End, secrets: &[String]) {
+    end.reason = said(&end.reason, secrets);
+    if let By::Us(why) = &mut end.by {
+        *why = said(why, secrets);
     }
 }
 
 /// Bytes without secrets stay as they came.
 fn bytes(bytes: &mut Bytes, secrets: &[String]) {
     let text = String::from_utf8_lossy(&bytes.0);
-    let hidden = without_end(&text, secrets);
+    let hidden = said(&text, secrets);
     if hidden != text {
         bytes.0 = hidden.into_bytes();
     }
@@ -233,16 +209,20 @@ mod tests {
             ("Location", "https://h/?token=t", "https://h/?token=…"),
             ("Proxy-Authenticate", "Basic realm=\"x\"", "Basic realm=\"x\""),
             ("Server", "nginx", "nginx"),
+            ("Refresh", "0; url=https://x/?token=X", "0; url=https://x/?token=…"),
         ] {
             assert_eq!(header(name, value), is, "{name}");
         }
-        assert_eq!(
-            url("ws://a:b@h/p?x=1&access_token=t&key=k"),
-            "ws://…@h/p?x=1&access_token=…&key=…"
-        );
-        assert_eq!(url("/p?mail=a@b.c"), "/p?mail=a@b.c");
-        assert_eq!(url("http://h/cb#access_token=t&x=1"), "http://h/cb#access_token=…&x=1");
-        assert_eq!(url("/cb?token=t#id_token=u"), "/cb?token=…#id_token=…");
+        for (name, value, is) in [
+            ("X-Custom-Thing", "X", "…"),
+            ("X-User", "ana:Basic dXNlcjpwYXNz", "…"),
+            ("Cookie", "a=1", "a=…"),
+            ("Accept-Language", "ko", "ko"),
+            ("Referer", "https://h/a?token=t&b=c", "https://h/a?token=…&b=c"),
+            ("Sec-WebSocket-Protocol", "chat, bearer-X", "chat, …"),
+        ] {
+            assert_eq!(sent(name, value), is, "{name}");
+        }
         let secrets = ["s3cret-of-ana".to_owned()];
         assert_eq!(without_end("cut: s3cret-of", &secrets), "cut: …");
         assert_eq!(without("eyJh.eyJi.c-_d eyJson!", &[]), "… eyJson!");

@@ -24,12 +24,16 @@ fn look(config: &str, few: bool) -> (i32, Value) {
     (output.status.code().unwrap(), json)
 }
 
+fn checks(json: &Value) -> &Value {
+    &json["server"]["checks"]
+}
+
 fn codes(json: &Value) -> Vec<&str> {
-    json["checks"].as_array().unwrap().iter().filter_map(|check| check["code"].as_str()).collect()
+    checks(json).as_array().unwrap().iter().filter_map(|check| check["code"].as_str()).collect()
 }
 
 fn text(json: &Value) -> String {
-    serde_json::to_string(&json["checks"]).unwrap()
+    checks(json).to_string()
 }
 
 #[test]
@@ -55,17 +59,65 @@ fn what_is_wrong_with_the_node_is_found() {
         key.path()
     );
     let (exit, json) = look(&config, true);
-    assert_eq!(exit, 60, "{json}");
+    assert_eq!((exit, &json["exit"], &json["healthy"]), (60, &60.into(), &false.into()), "{json}");
     for code in ["D03", "D10", "D56"] {
         assert!(codes(&json).contains(&code), "{code}: {json}");
     }
-    assert!(text(&json).contains("512 descriptors"), "{json}");
+    // The server of this configuration, and no other, is to be started.
+    for part in ["512 descriptors", "days ago, at 2021", "madang serve --config /"] {
+        assert!(text(&json).contains(part), "{part}: {json}");
+    }
+    assert!(!text(&json).contains("-1 days"), "{json}");
+}
+
+#[test]
+fn another_program_on_the_port_is_no_server() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = format!("[server]\nlisten = [\"{}\"]\n", taken.local_addr().unwrap());
+    let (exit, json) = look(&config, false);
+    assert_eq!(exit, 60, "{json}");
+    let process = format!("({})", std::process::id());
+    let told = text(&json);
+    assert!(codes(&json).contains(&"M101") && !codes(&json).contains(&"D03"), "{json}");
+    assert!(told.contains("taken by another program") && told.contains(&process), "{json}");
+}
+
+#[test]
+fn what_cannot_be_wrong_is_not_called_so() {
+    let config = "[server]\nlisten = [\"127.0.0.1:0\"]\n[tls]\ncert = \"/no/such.pem\"\nkey = \"/no/such.key\"\n";
+    let (_, json) = look(config, false);
+    assert!(text(&json).contains("a server takes a free port"), "{json}");
+    // The file is missing; that says nothing of dates.
+    assert!(text(&json).contains("/no/such.pem: No such file"), "{json}");
+    assert!(codes(&json).contains(&"M102"), "{json}");
+    assert!(!codes(&json).contains(&"D03") && !codes(&json).contains(&"D10"), "{json}");
+    assert!(text(&json).contains("clock 20"), "{json}");
+}
+
+/// With and without a URL it is the same shape, and says what the process says.
+#[test]
+fn the_json_has_one_shape() {
+    let server = super::wire::echo();
+    let config = File::new("madang.toml", "[server]\nlisten = [\"127.0.0.1:9\"]\n");
+    let arguments = ["--server", "--config", config.path()].map(str::to_owned);
+    let alone = super::bed::examine(&arguments);
+    let with = super::bed::examine(&[&[server.url("/ws")], &arguments[..]].concat());
+    for told in [&alone, &with] {
+        assert_eq!(told.exit, 60, "{}", told.json);
+        assert_eq!(told.json["exit"], 60, "{}", told.json);
+        assert_eq!(told.json["healthy"], false, "{}", told.json);
+        for member in ["url", "findings", "steps", "evidence", "server"] {
+            assert!(told.json.get(member).is_some(), "{member}: {}", told.json);
+        }
+    }
+    assert!(with.json["steps"][0]["text"]["ko"].is_string(), "{}", with.json);
 }
 
 #[test]
 fn with_a_url_it_is_still_one_piece_of_json() {
     let server = super::wire::echo();
     let told = super::bed::examine(&[server.url("/ws"), "--server".into()]);
-    assert_eq!(told.json["healthy"], true);
+    // This machine may be ill; then all is not healthy.
+    assert_eq!(told.json["healthy"], told.exit == 0, "{}", told.json);
     assert!(told.json["server"]["checks"].is_array(), "{}", told.json);
 }

@@ -1,6 +1,12 @@
 //! Secrets are printed nowhere.
 
-use super::{bed, certificates::File, wire::Server, wire::head, wire::say};
+use std::io::Write as _;
+
+use super::{
+    bed,
+    certificates::File,
+    wire::{Answering, Server, close, head, listen, opened, say},
+};
 
 const SECRETS: [&str; 5] =
     ["tok3n-of-ana", "c00kie-of-ana", "qu3ry-of-ana", "s3t-by-server", "h3ader-of-ana"];
@@ -74,6 +80,129 @@ fn secrets_are_found_however_they_are_written() {
     }
 }
 
+/// What `doctor` says of a server that answers so, as text and as JSON.
+fn said_of(body: &'static str, flags: &[&str]) -> [String; 2] {
+    let server = Server::new(move |mut stream, _| {
+        if head(&mut stream).is_some() {
+            say(
+                &mut stream,
+                "403 Forbidden\r\nRefresh: 0; url=https://x/?token=zq-in-refresh",
+                body,
+            );
+        }
+    });
+    let mut arguments = vec![server.url("/ws?otp=zq-otp&bearer=zq-bearer&hmac=zq-hmac")];
+    arguments.extend(flags.iter().map(|&flag| flag.to_owned()));
+    let text = bed::doctor(&arguments).output().unwrap().stdout;
+    let json = bed::doctor(&arguments).arg("--json").output().unwrap().stdout;
+    [text, json].map(|output| String::from_utf8(output).unwrap())
+}
+
+/// Secrets of others, which a server says, are no more for a bug report than one's own.
+#[test]
+fn secrets_that_servers_say_are_hidden() {
+    for body in [
+        r#"{"password":"zq-X","a":{"access_token":"zq-X","client_secret":"zq-X"}}"#,
+        r#"{"refresh_token":"zq-X","token":9912345678}"#,
+        "Authorization: Bearer zq-X\nAuthorization: Basic enE6eHk5\n",
+        "password=zq-X&x=1",
+        "token: zq-X",
+        "<form><input type=\"hidden\" name=\"csrf_token\" value=\"zq-X\"></form>",
+        "AWS_SECRET_ACCESS_KEY=zq-X\nDATABASE_URL=postgres://app:zq-X@db/x\nredis://:zq-X@10.0.0.1\n",
+    ] {
+        for output in said_of(body, &[]) {
+            for secret in ["zq-", "9912345678", "enE6eHk5"] {
+                assert!(!output.contains(secret), "{secret} of {body}: {output}");
+            }
+            assert!(output.contains("403"), "{output}");
+        }
+    }
+}
+
+#[test]
+fn what_tells_why_stays_readable() {
+    for (body, is) in [
+        (r#"{"code":1,"message":"Session ID unknown"}"#, "Session ID unknown"),
+        (r#"{"error":"token expired"}"#, "token expired"),
+        ("invalid token: expired", "invalid token: expired"),
+        ("Missing Authorization header", "Missing Authorization header"),
+        ("<html><title>Log in</title><label>Password:</label>", "<label>Password:</label>"),
+    ] {
+        for output in said_of(body, &[]) {
+            assert!(output.contains(is), "{is}: {output}");
+        }
+    }
+}
+
+/// A key may be in any header, and browsers have no place for a token but a subprotocol.
+#[test]
+fn secrets_in_odd_places_of_the_request_are_hidden() {
+    let flags = [
+        "--header",
+        "Ocp-Apim-Subscription-Key: zq-X",
+        "--header",
+        "X-Custom-Thing: zq-X",
+        "--header",
+        "X-User: ana:Basic enE6eHk5",
+        "--header",
+        "Accept-Language: ko-KR",
+        "--subprotocol",
+        "bearer-zq-X",
+        "--subprotocol",
+        "chat.v1",
+    ];
+    let [text, json] = said_of("no", &flags);
+    for output in [&text, &json] {
+        for secret in ["zq-", "enE6eHk5"] {
+            assert!(!output.contains(secret), "{secret}: {output}");
+        }
+    }
+    for shown in ["X-Custom-Thing: …", "ko-KR", "chat.v1"] {
+        assert!(json.contains(shown), "{shown}: {json}");
+    }
+}
+
+#[test]
+fn a_close_reason_has_none() {
+    let server = opened(Answering::default(), |stream, _| {
+        drop(stream.write_all(&close(1008, "token=zq-X expired")));
+        listen(stream);
+    });
+    let told = bed::examine(&[server.url("/ws")]);
+    let json = told.json.to_string();
+    assert!(!json.contains("zq-X") && json.contains("token=… expired"), "{json}");
+}
+
+/// A file for the token, which the list of processes does not show.
+#[test]
+fn a_token_is_read_from_a_file() {
+    let server = Server::new(|mut stream, _| {
+        let Some(head) = head(&mut stream) else { return };
+        let right = head.header("authorization") == Some("Bearer tok3n-of-ana");
+        say(&mut stream, if right { "418 Right" } else { "401 Wrong" }, "");
+    });
+    let file = File::new("token", "tok3n-of-ana\n");
+    let told = bed::examine(&[server.url("/ws"), "--token".into(), format!("@{}", file.path())]);
+    assert!(told.json["evidence"]["answer"].to_string().contains("418"), "{}", told.json);
+}
+
+#[test]
+fn sizes_have_units_and_their_flag_an_equals_sign() {
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_madang"))
+            .args([&["doctor"], arguments].concat())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size", "2M"]);
+    assert!(code == Some(2) && errors.contains("--max-size=2M"), "{errors}");
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size=much"]);
+    assert!(code == Some(2) && errors.contains("64KiB"), "{errors}");
+    let (code, errors) = run(&["ws://127.0.0.1:1/", "--max-size=2M", "--json"]);
+    assert_eq!((code, &*errors), (Some(10), ""));
+}
+
 #[test]
 fn korean_and_english_say_the_same() {
     let server = Server::new(|mut stream, _| {
@@ -111,6 +240,7 @@ fn bad_arguments() {
         (&["ws://x", "--as", "smoke"], "socketio"),
         (&["wss://x", "--ca", "/no/such/file"], "/no/such/file"),
         (&["ws://x", "--header", "Upgrade: x"], "itself"),
+        (&["ws://x", "--token", "@/no/such/file"], "--token @/no/such/file"),
     ] {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_madang"))
             .arg("doctor")

@@ -64,6 +64,58 @@ fn bash_completes_with_them() {
     assert_eq!(String::from_utf8(done.stdout).unwrap(), "--subprotocol\n");
 }
 
+/// The words that bash offers behind these.
+fn offered(words: &str) -> Option<String> {
+    let last = words.rsplit(' ').next().unwrap();
+    let count = words.split(' ').count() - 1;
+    let script = format!(
+        "{}\nCOMP_WORDS=({words}); COMP_CWORD={count}\n_madang madang '{last}' ''\n\
+         echo \"${{COMPREPLY[*]}}\"",
+        output(&["completions", "bash"])
+    );
+    let done = Command::new("bash").args(["--norc", "-c", &script]).output().ok()?;
+    Some(String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+fn codes_and_commands_are_offered_and_small_letters_are_taken() {
+    // Where there is no bash, nobody completes with it.
+    let Some(codes) = offered("madang explain D2") else { return };
+    assert!(codes.contains("D22") && !codes.contains("D30"), "{codes}");
+    assert_eq!(offered("madang man con").unwrap(), "connect\n");
+    let fish = output(&["completions", "fish"]);
+    assert!(fish.contains("using_subcommand explain\" -f -a D22 -d 'the proxy"), "{fish}");
+    assert_eq!(output(&["explain", "d22"]), output(&["explain", "D22"]));
+    let help = output(&["explain", "--help"]);
+    assert!(!help.contains("M501") && !help.contains("ossible values: M"), "{help}");
+}
+
+/// Whoever reads no more has enough; what cannot be written is an error.
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let commands: [&[&str]; 6] = [
+        &["explain"],
+        &["explain", "--markdown"],
+        &["check-config", "--sample"],
+        &["serve", "--print-config"],
+        &["man", "serve"],
+        &["doctor", "--server"],
+    ];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = crate::madang(command).stdout(writer).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(errors, "", "{command:?}");
+        assert!(matches!(output.status.code(), Some(0 | 60)), "{command:?}");
+        let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { continue };
+        let output = crate::madang(command).stdout(full).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {errors}");
+        assert!(errors.starts_with("madang: cannot write to the standard output"), "{errors}");
+    }
+}
+
 #[test]
 fn there_is_a_page_for_each_command() {
     let page = output(&["man"]);
@@ -74,6 +126,13 @@ fn there_is_a_page_for_each_command() {
     }
     let page = output(&["man", "connect"]);
     assert!(page.contains(r"\-\-binary\-to") && page.contains("Exit codes"), "{page}");
+    assert!(page.contains(".SH \"EXIT STATUS\"") && !page.contains("EXTRA"), "{page}");
+    // Each code is an item of its own, and the page has a date.
+    assert!(page.contains(".TP 8\n3\nthe server refused the handshake"), "{page}");
+    let date = page.lines().find_map(|line| line.strip_prefix(".TH madang-connect 1 "));
+    assert!(date.is_some_and(|date| date.starts_with("20") || date.starts_with("\"20")), "{page}");
+    let page = output(&["man", "doctor"]);
+    assert!(page.contains(".SH NOTES") && page.contains(".TP 8\nD13\n"), "{page}");
     assert_eq!(run(&["man", "nonsense"]).status.code(), Some(2));
 }
 

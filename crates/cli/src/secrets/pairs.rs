@@ -1,0 +1,241 @@
+//! Names with values, as JSON, forms, headers, variables and sentences write them.
+
+use super::{
+    names::{Kind, kind},
+    text::{SCHEMES, is_harmless, looks_random},
+};
+
+/// The text without the values of what is named like a secret.
+pub(super) fn without_pairs(text: &str, instead: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for (at, separator) in text.match_indices([':', '=']) {
+        if at < done {
+            continue;
+        }
+        let before = text.get(..at).unwrap_or_default();
+        let after = text.get(at + 1..).unwrap_or_default();
+        let Some(name) = Name::before(before) else { continue };
+        let what = kind(name.text);
+        if what == Kind::Plain {
+            continue;
+        }
+        let Some(value) = Value::after(after, separator == ":", &name) else { continue };
+        if let Some(shown) = shown(&name, what, &value, instead) {
+            let start = at + 1 + value.at;
+            out.push_str(text.get(done..start).unwrap_or_default());
+            out.push_str(&shown);
+            done = start + value.text.len();
+        }
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
+}
+
+/// What takes the value's place; `None` when it may stay.
+fn shown(name: &Name<'_>, what: Kind, value: &Value<'_>, instead: &str) -> Option<String> {
+    let text = value.text;
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    let stays = match what {
+        Kind::Plain => true,
+        Kind::Maybe => name.place != Place::Query && !looks_random(text),
+        // Tokens and sessions are also counted.
+        Kind::Secret => is_number && name.text.to_ascii_lowercase().ends_with('s'),
+    };
+    if stays || text.is_empty() || (name.place != Place::Query && is_harmless(text)) {
+        return None;
+    }
+    let lower = name.text.to_ascii_lowercase();
+    if lower.ends_with("cookie") && text.contains('=') {
+        return Some(cookies(text, instead));
+    }
+    // The scheme tells much, and is no secret.
+    match text.split_once(' ') {
+        Some((scheme, rest)) if SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) => {
+            (!is_harmless(rest)).then(|| format!("{scheme} {instead}"))
+        }
+        _ => Some(instead.to_owned()),
+    }
+}
+
+/// Of a cookie the names stay, which tell what is missing.
+pub(crate) fn cookies(text: &str, instead: &str) -> String {
+    const ATTRIBUTES: &[&str] = &["path", "domain", "expires", "max-age", "samesite", "priority"];
+    let cookie = |part: &str| match part.split_once('=') {
+        Some((name, _)) if !ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str()) => {
+            format!("{name}={instead}")
+        }
+        _ => part.to_owned(),
+    };
+    text.split("; ").map(cookie).collect::<Vec<_>>().join("; ")
+}
+
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At the beginning of a line.
+    Line,
+    /// Behind `?`, `&` or `#`.
+    Query,
+    Within,
+}
+
+struct Name<'a> {
+    text: &'a str,
+    is_quoted: bool,
+    place: Place,
+}
+
+impl<'a> Name<'a> {
+    /// The name that ends here: `password`, `"password"`, `user[password]`.
+    fn before(text: &'a str) -> Option<Self> {
+        let text = text.trim_end_matches([' ', '\t']);
+        let bare = text.strip_suffix(['"', '\'']).map(|text| text.trim_end_matches('\\'));
+        let is_quoted = bare.is_some();
+        let bare = bare.or_else(|| text.strip_suffix(']')).unwrap_or(text);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let name = bare.rsplit(|c: char| !is_name(c)).next().filter(|name| !name.is_empty())?;
+        let before = bare.get(..bare.len() - name.len())?;
+        // `\n` of a line that was written as a string.
+        let escaped = before.ends_with('\\').then(|| name.strip_prefix(['n', 'r', 't'])).flatten();
+        let start = before.trim_end_matches([' ', '\t', '"', '\'', '\\']);
+        let place = if before.ends_with(['?', '&', '#']) {
+            Place::Query
+        } else if escaped.is_some() || start.is_empty() || start.ends_with('\n') {
+            Place::Line
+        } else {
+            Place::Within
+        };
+        Some(Self { text: escaped.unwrap_or(name), is_quoted, place })
+    }
+}
+
+struct Value<'a> {
+    /// From the separator.
+    at: usize,
+    text: &'a str,
+}
+
+impl<'a> Value<'a> {
+    /// The value that stands behind `:` or `=`.
+    fn after(text: &'a str, is_colon: bool, name: &Name<'_>) -> Option<Self> {
+        // `::`, `://` and `==` separate no value.
+        let is_other = if is_colon {
+            text.starts_with(':') || text.starts_with("//")
+        } else {
+            text.starts_with('=')
+        };
+        if is_other {
+            return None;
+        }
+        let rest = text.strip_prefix('>').unwrap_or(text).trim_start_matches([' ', '\t']);
+        let has_gap = rest.len() < text.len();
+        let at = text.len() - rest.len();
+        let quoted = rest.trim_start_matches('\\');
+        if quoted.starts_with(['"', '\'']) {
+            return Some(Self::quoted(at, rest, rest.len() - quoted.len()));
+        }
+        if name.is_quoted && rest.starts_with('[') {
+            let inner = rest.split(']').next()?.get(1..)?;
+            return (!inner.contains('{')).then_some(Self { at: at + 1, text: inner });
+        }
+        if rest.starts_with(['{', '[', '(']) {
+            return None;
+        }
+        let ends: &str = match name.place {
+            _ if name.is_quoted => ",}] \t\r\n\"\\",
+            Place::Line if is_colon => "\r\n\\\"<",
+            Place::Within => " \t\r\n\"'<>\\&;,)}]",
+            Place::Line | Place::Query => " \t\r\n\"'<>\\&;",
+        };
+        let end = rest.find(|c| ends.contains(c)).unwrap_or(rest.len());
+        let (value, behind) = rest.split_at(end);
+        let is_within = name.place == Place::Within && !name.is_quoted && is_colon;
+        if is_within && has_gap && is_sentence(value, behind) {
+            return None;
+        }
+        let value = if is_within { with_scheme(rest, value, ends) } else { value };
+        Some(Self { at, text: value.trim_end() })
+    }
+
+    /// Up to the same quote; a quote that is escaped more often is part of the value.
+    fn quoted(at: usize, rest: &'a str, escapes: usize) -> Self {
+        let open = escapes + 1;
+        let (quote, body) = (rest.get(escapes..open), rest.get(open..).unwrap_or_default());
+        let close = body.match_indices(quote.unwrap_or("\"")).find_map(|(end, _)| {
+            let before = body.get(..end)?;
+            let count = end - before.trim_end_matches('\\').len();
+            let is_end = if escapes == 0 { count.is_multiple_of(2) } else { count <= escapes };
+            is_end.then_some(if escapes == 0 { end } else { end - count })
+        });
+        Self { at: at + open, text: body.get(..close.unwrap_or(body.len())).unwrap_or(body) }
+    }
+}
+
+/// Whether a word is one of several: `wrong password: try it again`.
+fn is_sentence(word: &str, behind: &str) -> bool {
+    let is_word = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase());
+    let is_plain = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    is_plain && behind.strip_prefix(' ').is_some_and(is_word)
+}
+
+/// `Bearer TOKEN` is one value.
+fn with_scheme<'a>(rest: &'a str, value: &'a str, ends: &str) -> &'a str {
+    if !SCHEMES.contains(&value.to_ascii_lowercase().as_str()) {
+        return value;
+    }
+    let behind = rest.get(value.len()..).unwrap_or_default();
+    let word = behind.trim_start_matches(' ');
+    let end = word.find(|c| ends.contains(c)).unwrap_or(word.len());
+    rest.get(..rest.len() - word.len() + end).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_are_hidden() {
+        for (text, is) in [
+            (r#"{"password":"X"}"#, r#"{"password":"…"}"#),
+            (r#"{"refresh_token" : "a\"b", "x":1}"#, r#"{"refresh_token" : "…", "x":1}"#),
+            (r#"{"token":12345678}"#, r#"{"token":…}"#),
+            (r#"{"tokens":["a","b"],"x":[1]}"#, r#"{"tokens":[…],"x":[1]}"#),
+            (r#""{\"password\":\"X\",\"a\":1}""#, r#""{\"password\":\"…\",\"a\":1}""#),
+            (r#"{"client_secret":"cu"#, r#"{"client_secret":"…"#),
+            ("{'password': 'X', 'a': 1}", "{'password': '…', 'a': 1}"),
+            ("{:password=>\"X\"}", "{:password=>\"…\"}"),
+            ("Authorization: Bearer X", "Authorization: Bearer …"),
+            (
+                "GET /\\r\\nAuthorization: X Y\\r\\nHost: h",
+                "GET /\\r\\nAuthorization: …\\r\\nHost: h",
+            ),
+            ("a\nset-cookie: a=b; Path=/\nb", "a\nset-cookie: a=…; Path=/\nb"),
+            ("password=X&x=1", "password=…&x=1"),
+            ("user[password]=X&code=5", "user[password]=…&code=…"),
+            ("token: X", "token: …"),
+            ("passcode: correct horse\nb", "passcode: …\nb"),
+            ("AWS_SECRET_ACCESS_KEY=X", "AWS_SECRET_ACCESS_KEY=…"),
+            ("got Authorization: Bearer X, y", "got Authorization: Bearer …, y"),
+            ("bad token: X1.", "bad token: …"),
+            ("/cb?code=abc {\"key\":\"0123456789abcdef\"}", "/cb?code=… {\"key\":\"…\"}"),
+        ] {
+            assert_eq!(without_pairs(text, "…"), is);
+            assert_eq!(without_pairs(is, "…"), is);
+        }
+    }
+
+    #[test]
+    fn others_stay() {
+        for text in [
+            r#"{"code":1,"key":"value","total_tokens":12,"session":{"open":false}}"#,
+            "Authorization: header missing",
+            "Session: not found",
+            "wrong password: try it again",
+            "token::Kind, session: ",
+            "error code=400; status: 200",
+        ] {
+            assert_eq!(without_pairs(text, "…"), text);
+        }
+    }
+}
