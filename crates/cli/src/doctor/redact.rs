@@ -41,7 +41,9 @@ const SECRET_NAMES: &[&str] = &["key", "sig", "code", "sid", "ticket", "pass", "
 /// Whether the value of this header is a secret.
 pub(crate) fn is_secret(header: &str) -> bool {
     let name = header.to_ascii_lowercase();
-    let is_ours = name.starts_with("sec-websocket-") || name.ends_with("-authenticate");
+    // Nor is what CORS allows: `Access-Control-Allow-Credentials` is true or nothing.
+    let is_ours = ["sec-websocket-", "access-control-"].iter().any(|start| name.starts_with(start))
+        || name.ends_with("-authenticate");
     SECRET_HEADERS.contains(&name.as_str())
         || (!is_ours && SECRET_WORDS.iter().any(|word| name.contains(word)))
 }
