@@ -365,6 +365,12 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a redirect of a stream of events to nowhere",
+        codes: &["D34"],
+        exit: 30,
+        make: || events("301 Moved Permanently", ""),
+    },
+    Case {
         name: "204 to a stream of events",
         codes: &["D20"],
         exit: 30,
