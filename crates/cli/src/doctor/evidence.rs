@@ -230,6 +230,8 @@ pub(crate) struct Look {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum LookKind {
     Direct,
+    /// Where that opens: the same without the upgrade.
+    DirectPlain,
     NoOrigin,
     OwnOrigin,
     NoCookie,

@@ -4,7 +4,7 @@ use std::{task::Poll, time::Duration};
 
 use super::{
     address_of,
-    ask::Ask,
+    ask::{Ask, Door},
     clock_ahead, diagnoses, doors,
     evidence::{Came, Evidence, Look, LookKind, Wanted},
     free_alpn, has_looked, is_socket,
@@ -69,9 +69,13 @@ pub(super) async fn after_refusal(
             // Is it this port that wants TLS, or one behind it?
             400 if diagnoses::wants_tls(answer) && !way.secure => tls(way, evidence).await,
             401 | 403 => refused(ask, way, asking, evidence).await,
-            // Some hide that it is the origin.
-            400 | 404 if ask.origin.is_some() && evidence.wanted == Wanted::Upgrade => {
-                refused(ask, way, asking, evidence).await;
+            // Some hide that it is the origin; Rails does so by default.
+            400 | 404 if evidence.wanted == Wanted::Upgrade => {
+                if ask.origin.is_some() {
+                    refused(ask, way, asking, evidence).await;
+                } else {
+                    own_origin(ask, way, asking, evidence).await;
+                }
                 known_paths(way, asking, evidence).await;
             }
             200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
@@ -155,28 +159,35 @@ async fn tls(way: Way<'_>, evidence: &mut Evidence) {
     add(evidence, LookKind::Tls, http::ask(secure, &head).await);
 }
 
+/// The same without a header.
+fn without(asking: &Asking, no: &str) -> Asking {
+    let mut asking = asking.clone();
+    asking.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(no));
+    asking
+}
+
 /// Whom does it refuse: the page, the person, or the program?
 async fn refused(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
-    let without = |names: &[&str]| {
-        let mut asking = asking.clone();
-        asking.headers.retain(|(name, _)| !names.iter().any(|no| name.eq_ignore_ascii_case(no)));
-        asking
-    };
-    let own = way.target.own_origin();
     if ask.origin.is_some() {
-        add(evidence, LookKind::NoOrigin, http::ask(way, &without(&["origin"])).await);
+        add(evidence, LookKind::NoOrigin, http::ask(way, &without(asking, "origin")).await);
     }
-    if ask.origin.as_deref() != Some(own.as_str()) {
-        let mut asking = without(&["origin"]);
-        asking.headers.push(("Origin".into(), own));
-        add(evidence, LookKind::OwnOrigin, http::ask(way, &asking).await);
-    }
+    own_origin(ask, way, asking, evidence).await;
     if evidence.sent.cookie {
-        add(evidence, LookKind::NoCookie, http::ask(way, &without(&["cookie"])).await);
+        add(evidence, LookKind::NoCookie, http::ask(way, &without(asking, "cookie")).await);
     }
     if evidence.sent.authorization {
-        let asking = without(&["authorization"]);
+        let asking = without(asking, "authorization");
         add(evidence, LookKind::NoAuthorization, http::ask(way, &asking).await);
+    }
+}
+
+/// As a page of the server itself would ask.
+async fn own_origin(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
+    let own = way.target.own_origin();
+    if ask.origin.as_deref() != Some(own.as_str()) {
+        let mut asking = without(asking, "origin");
+        asking.headers.push(("Origin".into(), own));
+        add(evidence, LookKind::OwnOrigin, http::ask(way, &asking).await);
     }
 }
 
@@ -241,7 +252,13 @@ pub(super) async fn direct(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &
         socket = Some(first_exchange(&mut live, ask.timeout, MOMENT).await);
         live.close().await;
     }
+    let opens = got.exchange.came.is_open();
     evidence.looks.push(Look { kind: LookKind::Direct, exchange: got.exchange, socket });
+    if opens && evidence.refusal().is_some() {
+        // What that server says when the upgrade is lost: did the proxy hand this on?
+        let plain = Asking { upgrade: false, ..asking };
+        add(evidence, LookKind::DirectPlain, http::ask(way, &plain).await);
+    }
 }
 
 /// A direct URL without a path means the same path.
@@ -266,18 +283,63 @@ pub(super) async fn without_deflate(way: Way<'_>, asking: &Asking, evidence: &mu
     evidence.looks.push(Look { kind, exchange: got.exchange, socket: Some(socket) });
 }
 
-/// A browser's question before a request of another origin (Fetch §4.8).
+/// A browser's question before a request of another origin (Fetch §4.8), where it has one.
 pub(super) async fn preflight(ask: &Ask, way: Way<'_>, method: &str, evidence: &mut Evidence) {
     let Some(origin) = &ask.origin else { return };
+    let mut names: Vec<_> = ask.headers.iter().filter_map(|(n, v)| asked_for(n, v)).collect();
+    // Engine.IO posts `text/plain`, about which nobody is asked.
+    if ask.door != Door::Socketio {
+        names.push("content-type".to_owned());
+    }
+    if names.is_empty() {
+        return;
+    }
+    names.sort();
+    names.dedup();
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let asking = Asking {
         method: "OPTIONS",
         headers: vec![
             header("Origin", origin),
             header("Access-Control-Request-Method", method),
-            header("Access-Control-Request-Headers", "content-type"),
+            header("Access-Control-Request-Headers", &names.join(",")),
         ],
         ..Asking::default()
     };
     add(evidence, LookKind::Preflight, http::ask(way, &asking).await);
+}
+
+/// The header, where a page can set it and has to ask first (Fetch §2.2.2: neither forbidden nor
+/// safelisted).
+fn asked_for(name: &str, value: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let forbidden = ["cookie", "host", "origin", "referer", "connection", "upgrade", "te", "via"];
+    let safe = ["accept", "accept-language", "content-language", "range"];
+    let kinds = ["text/plain", "multipart/form-data", "application/x-www-form-urlencoded"];
+    let is_simple = name == "content-type" && kinds.iter().any(|kind| value.starts_with(kind));
+    let is_not = forbidden.contains(&name.as_str())
+        || safe.contains(&name.as_str())
+        || name.starts_with("sec-")
+        || name.starts_with("proxy-");
+    (!is_not && !is_simple).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_asks_first_about_headers_of_its_own() {
+        for (name, value, is) in [
+            ("Authorization", "Bearer x", Some("authorization")),
+            ("X-Room", "1", Some("x-room")),
+            ("Cookie", "a=b", None),
+            ("Accept", "*/*", None),
+            ("Sec-Fetch-Mode", "cors", None),
+            ("Content-Type", "text/plain;charset=UTF-8", None),
+            ("Content-Type", "application/json", Some("content-type")),
+        ] {
+            assert_eq!(asked_for(name, value).as_deref(), is, "{name}: {value}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod evidence;
 pub(crate) mod lang;
 mod looks;
 pub(crate) mod node;
+mod place;
 pub(crate) mod print;
 mod probe;
 mod proxies;

@@ -10,8 +10,7 @@ use super::{
     evidence::Evidence,
     lang::{Lang, Said, said},
     node::{self, Check},
-    proxies::{self, Proxy},
-    redact, steps,
+    proxies, redact, steps,
 };
 
 /// Everything that is said of one examination.
@@ -109,8 +108,7 @@ impl Report {
     fn lines(&self, finding: &Finding) -> Vec<String> {
         let mut lines = finding.seen.lines.clone();
         if !finding.seen.no_proxy {
-            let proxy = Proxy::seen(&self.evidence);
-            lines.extend(proxies::lines(finding.diagnosis.lines, proxy));
+            lines.extend(proxies::lines_for(finding.diagnosis.lines, &self.evidence));
         }
         lines
     }

@@ -1,6 +1,6 @@
 //! The proxy in front, by what it says of itself, and the lines that it needs.
 
-use super::evidence::{Answer, Evidence};
+use super::evidence::{Answer, Evidence, LookKind};
 
 /// A proxy or balancer that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +96,8 @@ impl Proxy {
 
     /// The one that answered, or the one that answered a second look.
     pub(crate) fn seen(evidence: &Evidence) -> Option<Self> {
-        let looks =
-            evidence.looks.iter().filter(|look| look.kind != super::evidence::LookKind::Direct);
+        let behind = [LookKind::Direct, LookKind::DirectPlain];
+        let looks = evidence.looks.iter().filter(|look| !behind.contains(&look.kind));
         let looked = looks.filter_map(|look| look.exchange.came.answer());
         evidence.answered().into_iter().chain(looked).find_map(Self::of)
     }
@@ -119,6 +119,12 @@ pub(crate) fn lines(what: Lines, proxy: Option<Proxy>) -> Vec<String> {
         }
     }
     out
+}
+
+/// The lines for the proxy that was seen, with the path that was asked and the server behind.
+pub(crate) fn lines_for(what: Lines, evidence: &Evidence) -> Vec<String> {
+    let lines = lines(what, Proxy::seen(evidence));
+    lines.iter().map(|line| super::place::fill(line, evidence)).collect()
 }
 
 fn of(what: Lines, proxy: Proxy) -> &'static str {
@@ -150,11 +156,19 @@ fn upgrade(proxy: Proxy) -> &'static str {
              # before: a2enmod proxy_wstunnel\nProxyPass \"/ws\" \"ws://127.0.0.1:8000/ws\""
         }
         Proxy::Haproxy => {
-            "# HAProxy passes Upgrade in `mode http` by itself; these take it away:\n#   option httpclose, option forceclose, http-request del-header Upgrade\ntimeout tunnel 1h"
+            "# HAProxy passes Upgrade in `mode http` by itself, unless a rule takes it away:\n\
+             #   http-request set-header Connection close, http-request del-header Upgrade\n\
+             frontend web\n    bind :80\n    use_backend madang if { path_beg /ws }\n\
+             backend madang\n    server one 127.0.0.1:8000"
         }
-        Proxy::Caddy => "# Caddy passes Upgrade by itself\nreverse_proxy /ws* 127.0.0.1:8000",
+        Proxy::Caddy => {
+            "# Caddy passes Upgrade by itself, unless `header_up -Upgrade` takes it away\nreverse_proxy /ws* 127.0.0.1:8000"
+        }
         Proxy::Traefik => {
-            "# Traefik passes Upgrade by itself; look for a `headers` middleware that sets\n# customRequestHeaders: Connection or Upgrade, and take it out"
+            "# Traefik passes Upgrade by itself; look for a `headers` middleware that sets\n\
+             # customRequestHeaders: Connection or Upgrade, and take it out\n\
+             http:\n  routers:\n    madang:\n      rule: PathPrefix(`/ws`)\n      service: madang\n  \
+             services:\n    madang:\n      loadBalancer:\n        servers:\n        - url: http://127.0.0.1:8000"
         }
         Proxy::Cloudflare => "# dashboard: Network > WebSockets: on",
         Proxy::Alb => "# target group: protocol version HTTP1 (not HTTP2, not gRPC)",
@@ -262,10 +276,13 @@ fn tls_listen(proxy: Proxy) -> &'static str {
 fn affinity(proxy: Proxy) -> &'static str {
     match proxy {
         Proxy::Nginx => {
-            "upstream madang {\n    ip_hash;   # or: hash $arg_sid$remote_addr consistent;\n    server 10.0.0.1:8000;\n    server 10.0.0.2:8000;\n}"
+            "upstream madang {\n    ip_hash;   # or: hash $remote_addr consistent;\n    server 10.0.0.1:8000;\n    server 10.0.0.2:8000;\n}"
         }
         Proxy::Apache => {
-            "Header add Set-Cookie \"ROUTE=.%{BALANCER_WORKER_ROUTE}e; path=/\" env=BALANCER_ROUTE_CHANGED\nProxySet stickysession=ROUTE"
+            "Header add Set-Cookie \"ROUTE=.%{BALANCER_WORKER_ROUTE}e; path=/\" env=BALANCER_ROUTE_CHANGED\n\
+             <Proxy \"balancer://madang\">\n    BalancerMember \"http://10.0.0.1:8000\" route=a upgrade=websocket\n    \
+             BalancerMember \"http://10.0.0.2:8000\" route=b upgrade=websocket\n    ProxySet stickysession=ROUTE\n</Proxy>\n\
+             ProxyPass \"/\" \"balancer://madang/\""
         }
         Proxy::Haproxy => {
             "backend madang\n    cookie NODE insert indirect nocache\n    server a 10.0.0.1:8000 check cookie a\n    server b 10.0.0.2:8000 check cookie b"

@@ -4,6 +4,7 @@ use super::{
     bed::{Bed, Case, check},
     certificates::self_signed,
     proxies::{apache, at, free_port, tunnels},
+    wire::{Server, head},
     yard::Yard,
 };
 
@@ -24,6 +25,16 @@ pub(crate) const CASES: &[Case] = &[
         codes: &["D33"],
         exit: 30,
         make: || at(apache(&format!("ProxyPass / http://127.0.0.1:{}/", free_port()), &[]), ()),
+    },
+    Case {
+        name: "Apache, and a server behind it that dies of the request",
+        codes: &["D33"],
+        exit: 30,
+        make: || {
+            let server = Server::new(|mut stream, _| drop(head(&mut stream)));
+            let site = format!("ProxyPass / http://{}/ upgrade=websocket", server.address);
+            at(apache(&site, &[]), server)
+        },
     },
     Case {
         name: "ws:// to the TLS port of Apache",

@@ -10,7 +10,7 @@ use super::{
 const OPEN: &str = "0{\"sid\":\"abcDEF_12\",\"upgrades\":[\"websocket\"],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":1000000}";
 
 /// Answers the polls of Engine.IO; the WebSocket is `socket`'s.
-fn engine(
+pub(crate) fn engine(
     post: fn(usize) -> (&'static str, &'static str),
     headers: &'static str,
     socket: impl Fn(&mut std::net::TcpStream, &Head) + Send + Sync + 'static,
@@ -39,7 +39,20 @@ fn engine(
     })
 }
 
-fn ok(_: usize) -> (&'static str, &'static str) {
+/// A good answer of Engine.IO to whatever is asked.
+pub(crate) fn engine_answer(stream: &mut std::net::TcpStream, head: &Head, headers: &str) {
+    if head.target.contains("transport=websocket") {
+        talks(OPEN, "40{\"sid\":\"x\"}")(stream, head);
+    } else if head.method == "POST" {
+        let mut byte = [0];
+        drop(std::io::Read::read(stream, &mut byte));
+        say(stream, &format!("200 OK\r\n{headers}"), "ok");
+    } else {
+        say(stream, &format!("200 OK\r\nContent-Type: text/plain\r\n{headers}"), OPEN);
+    }
+}
+
+pub(crate) fn ok(_: usize) -> (&'static str, &'static str) {
     ("200 OK", "ok")
 }
 

@@ -174,10 +174,12 @@ pub(crate) const CASES: &[Case] = &[
         codes: &["D24"],
         exit: 30,
         make: || {
-            says(
+            let server = always(
                 "400 Bad Request\r\nContent-Type: application/json",
                 "{\"code\":0,\"message\":\"Transport unknown\"}",
-            )
+            );
+            let url = server.url("/socket.io/?EIO=4&transport=websocket");
+            Some(Bed::new(&[&url]).keep(server))
         },
     },
     Case {

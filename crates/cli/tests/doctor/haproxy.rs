@@ -1,9 +1,12 @@
 //! `HAProxy`, with the mistakes that people make.
 
+use std::io::Write as _;
+
 use super::{
     bed::{Bed, Case, check},
     certificates::Authority,
     proxies::{at, haproxy, mute},
+    wire::{Answering, Server, head, speak, upgrade},
     yard::Yard,
 };
 
@@ -71,6 +74,42 @@ pub(crate) const CASES: &[Case] = &[
             );
             let direct = yard.url("/ws");
             at(haproxy(&text, &[]), yard).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "HAProxy closes after each answer",
+        codes: &["D22"],
+        exit: 30,
+        make: || {
+            let yard = Yard::start(&[]);
+            let text = format!(
+                "listen l\n bind 127.0.0.1:PORT\n http-request set-header Connection close\n server s {}",
+                yard.address
+            );
+            let direct = yard.url("/ws");
+            at(haproxy(&text, &[]), yard).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "HAProxy sends a PROXY header that nobody expects",
+        codes: &["D34"],
+        exit: 30,
+        make: || {
+            // Node's parser answers so to what is no HTTP.
+            let server = Server::new(|mut stream, _| {
+                let Some(head) = head(&mut stream) else { return };
+                if head.method == "PROXY" {
+                    drop(
+                        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
+                    );
+                } else if upgrade(&mut stream, &head, &Answering::default()) {
+                    speak(&mut stream, |_, _| Some(Vec::new()));
+                }
+            });
+            let text =
+                format!("listen l\n bind 127.0.0.1:PORT\n server s {} send-proxy", server.address);
+            let direct = server.url("/ws");
+            at(haproxy(&text, &[]), server).map(|bed| bed.and(&["--direct", &direct]))
         },
     },
     Case {

@@ -7,6 +7,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "what makes a case gives what `Case::make` wants")]
 #![expect(clippy::format_push_string, reason = "the texts are short")]
 
+mod answers;
 mod apache;
 mod bed;
 mod certificates;
@@ -23,8 +24,10 @@ mod page;
 mod proxies;
 mod secrets;
 mod sockets;
+mod statuses;
 mod streams;
 mod tls;
 mod tokens;
 mod wire;
+mod words;
 mod yard;

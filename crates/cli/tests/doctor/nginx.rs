@@ -8,10 +8,11 @@ use std::sync::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{
+    answers::{application, sockjs},
     bed::{Bed, Case, check},
     certificates::{Authority, self_signed},
     proxies::{UPGRADING, at, free_port, mute, nginx, passing},
-    wire::{Answering, opened, speak},
+    wire::{Answering, Server, head, opened, speak},
     yard::Yard,
 };
 
@@ -279,11 +280,100 @@ pub(crate) const CASES: &[Case] = &[
         exit: 30,
         make: || {
             let proxy = nginx(
+                "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m; server { listen 127.0.0.1:PORT; location / { limit_req zone=z; limit_req_status 429; root DIR/www; } }",
+                &[],
+            )?;
+            // Its start was the one request of this minute.
+            at(Some(proxy), ())
+        },
+    },
+    Case {
+        name: "the rate limit of nginx, with its default 503",
+        codes: &["D33"],
+        exit: 30,
+        make: || {
+            let proxy = nginx(
                 "limit_req_zone $binary_remote_addr zone=z:1m rate=1r/m; server { listen 127.0.0.1:PORT; location / { limit_req zone=z; root DIR/www; } }",
                 &[],
             )?;
             // Its start was the one request of this minute.
             at(Some(proxy), ())
+        },
+    },
+    Case {
+        name: "nginx gives a start page, and the server behind is well",
+        codes: &["D20"],
+        exit: 30,
+        make: || {
+            let yard = Yard::start(&[]);
+            let direct = yard.url("/ws");
+            let text = "server { listen 127.0.0.1:PORT; root DIR/www; location / { try_files $uri /index.html; } }";
+            at(nginx(text, &[]), yard).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "nginx has no location for the path, and the server behind is well",
+        codes: &["D23"],
+        exit: 30,
+        make: || {
+            let server = application();
+            let direct = server.url("/ws");
+            let text = "server { listen 127.0.0.1:PORT; root DIR/www; }";
+            at(nginx(text, &[]), server).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "nginx changes the path",
+        codes: &["D23"],
+        exit: 30,
+        make: || {
+            let yard = Yard::start(&[]);
+            let direct = yard.url("/ws");
+            let text = format!(
+                "server {{ listen 127.0.0.1:PORT; location /ws {{ proxy_pass http://{}/nowhere; {UPGRADING} }} }}",
+                yard.address
+            );
+            at(nginx(&text, &[]), yard).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "nginx passes no Upgrade to an application with a 404 of its own",
+        codes: &["D22"],
+        exit: 30,
+        make: || {
+            let server = application();
+            let direct = server.url("/ws");
+            let text = format!(
+                "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://{}; }} }}",
+                server.address
+            );
+            at(nginx(&text, &[]), server).map(|bed| bed.and(&["--direct", &direct]))
+        },
+    },
+    Case {
+        name: "nginx passes no Upgrade to SockJS",
+        codes: &["D55", "D22"],
+        exit: 30,
+        make: || {
+            let server = sockjs("true", "400 Bad Request", "Not a valid websocket request");
+            let text = format!(
+                "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://{}; }} }}",
+                server.address
+            );
+            at(nginx(&text, &[]), server).map(|bed| bed.and(&["--as", "sockjs"]))
+        },
+    },
+    Case {
+        name: "nginx, and a server behind it that dies of the request",
+        codes: &["D33"],
+        exit: 30,
+        make: || {
+            let server = Server::new(|mut stream, _| drop(head(&mut stream)));
+            let text = format!(
+                "server {{ listen 127.0.0.1:PORT; location / {{ proxy_pass http://{}; {UPGRADING} }} }}",
+                server.address
+            );
+            at(nginx(&text, &[]), server)
         },
     },
     Case {

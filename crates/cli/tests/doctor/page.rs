@@ -17,15 +17,17 @@ use std::{
 };
 
 use super::{
-    apache,
+    answers, apache,
     bed::{Bed, Case, doctor},
-    doors, handshake, haproxy, network, nginx, sockets, streams, tls, tokens,
+    doors, handshake, haproxy, network, nginx, sockets, statuses, streams, tls, tokens,
 };
 
 const GROUPS: &[(&str, &[Case])] = &[
     ("Before HTTP", network::CASES),
     ("TLS", tls::CASES),
     ("The answer to the upgrade", handshake::CASES),
+    ("Answers that look like others", answers::CASES),
+    ("Walls, and other statuses", statuses::CASES),
     ("Tokens", tokens::CASES),
     ("After the upgrade", sockets::CASES),
     ("Polling, streams, protocols", doors::CASES),

@@ -252,3 +252,28 @@ fn proxies_that_are_well() {
         assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
     }
 }
+
+/// As the lines for affinity say.
+#[test]
+fn a_balancer_with_affinity_is_well() {
+    let (a, b) = (super::doors::node("aaaa"), super::doors::node("bbbb"));
+    let (one, other) = (a.address, b.address);
+    let location = format!("location / {{ proxy_pass http://nodes; {UPGRADING} }}");
+    for rule in ["ip_hash", "hash $remote_addr consistent"] {
+        let text = format!(
+            "upstream nodes {{ {rule}; server {one}; server {other}; }} server {{ listen 127.0.0.1:PORT; {location} }}"
+        );
+        let Some(proxy) = nginx(&text, &[]) else { return };
+        let told = super::bed::examine(&[proxy.url("/"), "--as".into(), "socketio".into()]);
+        assert_eq!((told.exit, told.codes.len()), (0, 0), "{rule}: {}", told.json);
+    }
+    let site = format!(
+        "Header add Set-Cookie \"ROUTE=.%{{BALANCER_WORKER_ROUTE}}e; path=/\" env=BALANCER_ROUTE_CHANGED\n\
+         <Proxy \"balancer://madang\">\nBalancerMember \"http://{one}\" route=a upgrade=websocket\nBalancerMember \"http://{other}\" route=b upgrade=websocket\n\
+         ProxySet stickysession=ROUTE\n</Proxy>\nProxyPass \"/\" \"balancer://madang/\""
+    );
+    let Some(proxy) = apache(&site, &[]) else { return };
+    let told = super::bed::examine(&[proxy.url("/"), "--as".into(), "socketio".into()]);
+    let polls: Vec<_> = told.json["evidence"]["polls"].as_array().unwrap().iter().collect();
+    assert!(polls.iter().all(|poll| poll["came"]["Answer"]["status"] == 200), "{}", told.json);
+}

@@ -29,7 +29,36 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return Some(with_found(evidence, seen));
     }
     let answer = evidence.refusal().filter(|answer| matches!(answer.status, 404 | 410))?;
-    Some(with_found(evidence, Seen::answer(answer)))
+    let seen = Seen::answer(answer);
+    if super::d55_fallback::is_switched_off(evidence) {
+        let mut seen =
+            seen.means(super::d55_fallback::OFF.into()).cure(super::d55_fallback::ON.into());
+        seen.no_proxy = true;
+        return Some(seen);
+    }
+    let mut seen = told(evidence, answer, seen, D23.means.into());
+    seen.no_proxy |= evidence.wanted == Wanted::Events;
+    Some(seen)
+}
+
+/// Whether it is the path, the route or the upgrade, as far as that was seen; else `means`.
+pub(super) fn told(evidence: &Evidence, answer: &Answer, seen: Seen, means: Said) -> Seen {
+    use super::d22_upgrade_lost::{may_be_lost, unrouted};
+    if let Some(line) = unrouted(evidence) {
+        return seen.also(line).means(said!(
+            "The proxy does not send this path to the server of WebSockets, which opens it when it is asked directly: the proxy answers by itself, asks another server, or changes the path.",
+            "프록시가 이 경로를 WebSocket 서버로 보내지 않습니다. 직접 요청하면 그 서버는 엽니다. 프록시가 스스로 답하거나, 다른 서버에 묻거나, 경로를 바꿉니다."
+        ))
+        .cure(said!(
+            "Route the path to that server in the proxy, unchanged, and above the catch-all:",
+            "프록시에서 이 경로를 바꾸지 말고 catch-all보다 위에서 그 서버로 보내십시오:"
+        ));
+    }
+    let means = match may_be_lost(evidence, answer) {
+        Some(perhaps) => means.join(&perhaps),
+        None => means,
+    };
+    with_found(evidence, seen.means(means))
 }
 
 /// The path that does answer, if one of the usual ones does.

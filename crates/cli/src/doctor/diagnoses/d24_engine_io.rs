@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::prelude::*;
+use crate::doctor::proxies;
 
 pub(super) const D24: Diagnosis = Diagnosis {
     code: "D24",
@@ -47,23 +48,43 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         let mut answers = evidence.polls.iter().filter_map(|poll| poll.came.answer());
         answers.rfind(|answer| engine_error(answer).is_some())
     };
-    let answer = evidence.refusal().filter(|a| engine_error(a).is_some()).or_else(polled)?;
-    let code = engine_error(answer)?;
+    let refused = evidence.refusal().filter(|answer| {
+        error_in(evidence, answer).is_some() && !super::d21_base_path::lacks_query(evidence, answer)
+    });
+    let answer = refused.or_else(polled)?;
+    let code = error_in(evidence, answer)?;
     let (means, cure) = of(code);
     let mut seen = Seen::answer(answer).means(means).cure(cure);
     if code == 1 {
-        seen.lines = crate::doctor::proxies::lines(
-            Lines::Affinity,
-            crate::doctor::proxies::Proxy::seen(evidence),
-        );
+        seen.lines = proxies::lines_for(Lines::Affinity, evidence);
     }
     if code == 3 {
-        seen.lines = crate::doctor::proxies::lines(
-            Lines::Upgrade,
-            crate::doctor::proxies::Proxy::seen(evidence),
-        );
+        seen.lines = proxies::lines_for(Lines::Upgrade, evidence);
     }
     Some(seen)
+}
+
+/// The code, where it is known that Engine.IO was asked: it says some things as anybody may.
+fn error_in(evidence: &Evidence, answer: &Answer) -> Option<u64> {
+    let strict = engine_error(answer);
+    let asked = evidence.answer.as_ref().map(|exchange| exchange.url.as_str());
+    let is_engine = asked.is_some_and(|url| url.contains("?EIO=") || url.contains("&EIO="));
+    if strict.is_some() || !is_engine || !matches!(answer.status, 400 | 403) {
+        return strict;
+    }
+    if let Ok(value) = serde_json::from_slice::<Value>(&answer.body.0) {
+        value.get("message")?.as_str()?;
+        return value.get("code")?.as_u64().filter(|code| *code <= 5);
+    }
+    // What `allowRequest` says of a WebSocket comes as bare words, which engine.io calls HTML.
+    let text = answer.text();
+    let is_html = answer.header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+    match text.trim() {
+        "Bad request" => Some(3),
+        "" => None,
+        text => (answer.status == 400 && is_html && text.len() < 200 && !text.contains('<'))
+            .then_some(4),
+    }
 }
 
 fn of(code: u64) -> (Said, Said) {
@@ -128,7 +149,7 @@ fn of(code: u64) -> (Said, Said) {
     }
 }
 
-/// The code of an error of Engine.IO.
+/// The code of an error of Engine.IO, by words that nobody else uses.
 pub(crate) fn engine_error(answer: &Answer) -> Option<u64> {
     if !matches!(answer.status, 400 | 403) {
         return None;
@@ -138,19 +159,39 @@ pub(crate) fn engine_error(answer: &Answer) -> Option<u64> {
         return Some(code);
     }
     let value: Value = serde_json::from_slice(&answer.body.0).ok()?;
-    value.get("message")?.as_str()?;
-    value.get("code")?.as_u64().filter(|code| *code <= 5)
+    if let Some(text) = value.as_str() {
+        return python(text);
+    }
+    let message = value.get("message")?.as_str()?;
+    let code = value.get("code")?.as_u64()?;
+    (MESSAGES.get(usize::try_from(code).ok()?) == Some(&message)).then_some(code)
 }
+
+/// By their codes.
+const MESSAGES: [&str; 6] = [
+    "Transport unknown",
+    "Session ID unknown",
+    "Bad handshake method",
+    "Bad request",
+    "Forbidden",
+    "Unsupported protocol version",
+];
 
 /// "Bad request" and "Forbidden" anybody may say.
 fn words(body: &[u8]) -> Option<u64> {
-    match body {
-        b"Transport unknown" => Some(0),
-        b"Session ID unknown" => Some(1),
-        b"Bad handshake method" => Some(2),
-        b"Unsupported protocol version" => Some(5),
-        _ => None,
+    let code = MESSAGES.iter().position(|message| message.as_bytes() == body)?;
+    u64::try_from(code).ok().filter(|code| !matches!(code, 3 | 4))
+}
+
+/// python-engineio writes a string of JSON.
+fn python(text: &str) -> Option<u64> {
+    if text == "Invalid transport" {
+        return Some(0);
     }
+    if text.starts_with("Invalid session") {
+        return Some(1);
+    }
+    text.contains("unsupported version of the Socket.IO or Engine.IO protocol").then_some(5)
 }
 
 /// Engine.IO 3, of Socket.IO 1 and 2, writes the length before each packet.

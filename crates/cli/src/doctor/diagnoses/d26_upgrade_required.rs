@@ -36,6 +36,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         return None;
     }
     let seen = Seen::answer(answer);
+    if wants_other(answer) {
+        return Some(other(answer, seen));
+    }
     let versions = answer.header("sec-websocket-version").unwrap_or_default().to_owned();
     let knows_13 = versions.is_empty() || versions.split(',').any(|version| version.trim() == "13");
     if knows_13 {
@@ -50,4 +53,31 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         "Update the server's WebSocket library.",
         "서버의 WebSocket 라이브러리를 갱신하십시오."
     )))
+}
+
+/// 426 names what it wants, and that is not a WebSocket.
+pub(super) fn wants_other(answer: &Answer) -> bool {
+    let named = answer.header("upgrade").unwrap_or_default().to_ascii_lowercase();
+    answer.status == 426 && !named.trim().is_empty() && !named.contains("websocket")
+}
+
+fn other(answer: &Answer, seen: Seen) -> Seen {
+    let named = answer.header("upgrade").unwrap_or_default().to_owned();
+    let is_tls = named.to_ascii_uppercase().contains("TLS");
+    let mut seen = seen.means(said!(
+        "The server wants {named} here, not a WebSocket: its Upgrade header says so.",
+        "서버가 여기서 원하는 것은 WebSocket이 아니라 {named}입니다. Upgrade 헤더에 쓰여 있습니다."
+    ));
+    seen.no_proxy = true;
+    seen.cure(if is_tls {
+        said!(
+            "Use TLS: wss:// with the port for TLS.",
+            "TLS를 쓰십시오: TLS 포트로 wss://."
+        )
+    } else {
+        said!(
+            "Let the server, or the proxy's way to it, speak HTTP/1.1 at this port as well: the handshake is of HTTP/1.1.",
+            "이 포트에서 HTTP/1.1도 하게 하십시오(서버 또는 프록시에서 서버로 가는 구간). 핸드셰이크는 HTTP/1.1입니다."
+        )
+    })
 }

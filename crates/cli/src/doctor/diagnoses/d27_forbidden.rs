@@ -23,7 +23,12 @@ pub(super) const D27: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let opens = evidence.opens(LookKind::NoOrigin) || evidence.opens(LookKind::OwnOrigin);
-    let fits = |answer: &&Answer| matches!(answer.status, 401 | 403) || opens;
+    let fits = |answer: &&Answer| {
+        matches!(answer.status, 401 | 403)
+            || opens
+            || super::walls::of(answer).is_some()
+            || refuses_origin(answer)
+    };
     let answer = evidence.refusal().filter(fits)?;
     let mut seen = Seen::answer(answer);
     for (kind, en, ko) in [
@@ -41,20 +46,24 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 }
 
 fn told_apart(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
-    if is_origin(evidence, answer) {
+    if heals(evidence) {
+        return origin(evidence, seen);
+    }
+    if let Some(who) = super::walls::of(answer) {
+        return seen
+            .means(said!(
+                "A firewall or bot wall ({who}) refuses this program or its address; it is neither the origin nor the login.",
+                "방화벽이나 봇 차단막({who})이 이 프로그램이나 주소를 거절합니다. 출처나 로그인 문제가 아닙니다."
+            ))
+            .cure(said!(
+                "Exempt the path of the WebSocket from the rule or the challenge: no client can solve one in a handshake.",
+                "WebSocket 경로를 그 규칙이나 검사에서 제외하십시오. 핸드셰이크에서는 아무 클라이언트도 풀 수 없습니다."
+            ));
+    }
+    if is_origin(answer) {
         return origin(evidence, seen);
     }
     let body = answer.lower();
-    let is_wall = answer.header("cf-mitigated").is_some()
-        || body.contains("cf-chl")
-        || body.contains("attention required! | cloudflare")
-        || body.contains("captcha")
-        || body.contains("request unsuccessful. incapsula");
-    if is_wall {
-        return seen
-            .means(said!("A bot wall refuses programs; it is neither the origin nor the login.", "봇 차단막이 프로그램을 거절합니다. 출처나 로그인 문제가 아닙니다."))
-            .cure(said!("Exempt the path of the WebSocket from the challenge: no client can solve it in a handshake.", "WebSocket 경로를 검사에서 제외하십시오. 핸드셰이크에서는 아무 클라이언트도 풀 수 없습니다."));
-    }
     if evidence.opens(LookKind::NoCookie) {
         return seen
             .means(said!(
@@ -82,31 +91,56 @@ fn told_apart(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
     login(evidence, answer, seen)
 }
 
-fn is_origin(evidence: &Evidence, answer: &Answer) -> bool {
+/// With another origin it opens.
+fn heals(evidence: &Evidence) -> bool {
     let sent = evidence.sent.origin.is_some();
-    let heals = evidence.opens(LookKind::OwnOrigin) || (sent && evidence.opens(LookKind::NoOrigin));
+    evidence.opens(LookKind::OwnOrigin) || (sent && evidence.opens(LookKind::NoOrigin))
+}
+
+fn is_origin(answer: &Answer) -> bool {
     let body = answer.lower();
     let says = body.contains("origin") && !body.contains("original");
-    heals || answer.header("madang-code") == Some("M401") || (sent && says)
+    answer.header("madang-code") == Some("M401") || says || refuses_origin(answer)
+}
+
+/// Some say it with 400, python-engineio among them.
+fn refuses_origin(answer: &Answer) -> bool {
+    let body = answer.lower();
+    let marks = [
+        "accepted origin",
+        "origin not allowed",
+        "origin is not allowed",
+        "invalid origin",
+        "cross origin",
+    ];
+    answer.status == 400 && marks.iter().any(|mark| body.contains(mark))
 }
 
 fn origin(evidence: &Evidence, seen: Seen) -> Seen {
     let Some(origin) = &evidence.sent.origin else {
-        return seen
-            .means(said!(
+        let seen = seen.cure(said!(
+            "Give the page's: --origin https://PAGE.",
+            "페이지의 출처를 주십시오: --origin https://PAGE."
+        ));
+        let is_own = evidence.opens(LookKind::OwnOrigin) && evidence.refusal().is_some();
+        return seen.means(if is_own {
+            said!(
+                "The server wants an Origin header, as browsers send it: with its own it opens. Pages of other hosts it takes only if its list has them (Rails: allowed_request_origins).",
+                "서버가 브라우저처럼 Origin 헤더를 요구합니다. 서버 자신의 출처로는 열립니다. 다른 호스트의 페이지는 목록에 있어야 받습니다(Rails: allowed_request_origins)."
+            )
+        } else {
+            said!(
                 "The server wants an Origin header, as browsers send it.",
                 "서버가 브라우저처럼 Origin 헤더를 요구합니다."
-            ))
-            .cure(said!(
-                "Give the page's: --origin https://PAGE.",
-                "페이지의 출처를 주십시오: --origin https://PAGE."
-            ));
+            )
+        });
     };
     let mut entry = vec![
         format!("madang serve --allowed-origin {origin}"),
         format!(
             "new Server(http, {{ cors: {{ origin: [\"{origin}\"], credentials: true }} }})   // Socket.IO"
         ),
+        format!("socketio.Server(cors_allowed_origins=[\"{origin}\"])   # python-socketio"),
         format!("check_origin: [\"{origin}\"]   # Phoenix"),
         format!("config.action_cable.allowed_request_origins = [\"{origin}\"]   # Rails"),
     ];
@@ -154,5 +188,11 @@ fn login(evidence: &Evidence, answer: &Answer, seen: Seen) -> Seen {
             "파이썬 프레임워크(Starlette, FastAPI, Channels)는 애플리케이션이 수락 전에 닫을 때, 그리고 경로에 맞는 라우트가 없을 때도 403으로 답합니다."
         ));
     }
-    seen
+    if sent.origin.is_some() {
+        return seen;
+    }
+    seen.cure(said!(
+        "Look at what the server checks at the handshake: origin, cookie, token, address. No Origin was sent, as a browser would: try with the page's, --origin https://PAGE.",
+        "서버가 핸드셰이크에서 무엇을 검사하는지 보십시오: 출처, 쿠키, 토큰, 주소. 브라우저와 달리 Origin을 보내지 않았습니다. 페이지의 출처로 해 보십시오: --origin https://PAGE."
+    ))
 }

@@ -24,7 +24,11 @@ pub(super) const D28: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let answer = evidence.refusal().filter(|a| matches!(a.status, 301 | 302 | 303 | 307 | 308))?;
+    // Streams of events are followed, as by browsers.
+    let fits = |answer: &&Answer| {
+        matches!(answer.status, 301 | 302 | 303 | 307 | 308) && evidence.wanted != Wanted::Events
+    };
+    let answer = evidence.refusal().filter(fits)?;
     let seen = Seen::answer(answer);
     let to = answer.header("location").unwrap_or_default();
     let path = to.split('?').next().unwrap_or_default().to_lowercase();
@@ -32,10 +36,15 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         .iter()
         .any(|word| path.contains(word))
     {
-        return Some(seen.means(said!(
-            "It leads to a login page: the session is missing or over.",
-            "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
-        )));
+        return Some(seen
+            .means(said!(
+                "It leads to a login page: the session is missing or over.",
+                "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
+            ))
+            .cure(said!(
+                "Log in, and send what the login gave: --header 'Cookie: …' or --token; a page has to log in before it opens the WebSocket.",
+                "로그인해서 받은 것을 보내십시오: --header 'Cookie: …' 또는 --token. 페이지는 WebSocket을 열기 전에 로그인해야 합니다."
+            )));
     }
     let ws = to.replacen("https://", "wss://", 1).replacen("http://", "ws://", 1);
     Some(seen.lines(if ws.contains("://") {

@@ -22,5 +22,10 @@ pub(super) const D29: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal().filter(|answer| answer.status == 405)?;
-    Some(super::d23_path::with_found(evidence, Seen::answer(answer)))
+    let seen = Seen::answer(answer);
+    // Directly the path takes it.
+    if let Some(line) = super::d22_upgrade_lost::unrouted(evidence) {
+        return Some(seen.also(line));
+    }
+    Some(super::d23_path::with_found(evidence, seen))
 }

@@ -29,8 +29,10 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let says = body.contains("request header or cookie too large")
         || body.contains("size of a request header field exceeds")
         || body.contains("header fields too large")
+        || body.contains("size of the request headers is too long")
+        || body.contains("request too long")
         || body.contains("request line too large");
-    let fits = matches!(answer.status, 413 | 414 | 431) || (answer.status == 400 && says);
+    let fits = matches!(answer.status, 413 | 414 | 431 | 494) || (answer.status == 400 && says);
     if !fits {
         return None;
     }

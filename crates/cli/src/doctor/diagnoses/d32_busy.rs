@@ -8,8 +8,8 @@ pub(super) const D32: Diagnosis = Diagnosis {
     class: Class::Handshake,
     title: Text::new("a limit is reached", "한도에 도달했습니다"),
     means: Text::new(
-        "429 or 503: too many connections or requests, of this client or altogether.",
-        "429 또는 503: 이 클라이언트나 전체의 연결, 요청이 너무 많습니다.",
+        "429, or 503 with a word about it: too many connections or requests, of this client or altogether.",
+        "429, 또는 그렇다고 말하는 503: 이 클라이언트나 전체의 연결, 요청이 너무 많습니다.",
     ),
     cure: Text::new(
         "Wait as long as Retry-After says; let clients come back spread over time; raise the limit where it belongs.",
@@ -22,16 +22,26 @@ pub(super) const D32: Diagnosis = Diagnosis {
 };
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
-    let is_busy = |answer: &&Answer| matches!(answer.status, 429 | 503);
     // The first connection opened, and one more to be held did not.
-    let further = || evidence.looked(LookKind::Reconnect).filter(|_| evidence.could_not_hold());
-    let answer = evidence.refusal().filter(is_busy).or_else(|| further().filter(is_busy))?;
+    let further = || {
+        let looked = evidence.looked(LookKind::Reconnect).filter(|_| evidence.could_not_hold());
+        looked.filter(|answer| matches!(answer.status, 429 | 503))
+    };
+    let answer = evidence.refusal().filter(|answer| is_limit(answer)).or_else(further)?;
     let seen = Seen::answer(answer);
-    let after = answer.header("retry-after").unwrap_or("—").to_owned();
+    let after = answer.header("retry-after").map(str::to_owned);
+    let seen = match &after {
+        Some(_) => seen,
+        None => seen.cure(said!(
+            "It does not say when to come back (no Retry-After): let clients wait longer each time, spread over time; raise the limit where it belongs.",
+            "언제 다시 올지 말하지 않습니다(Retry-After 없음). 클라이언트가 점점 더 오래, 시간을 두고 기다리게 하고, 해당하는 곳의 한도를 올리십시오."
+        )),
+    };
+    let after = after.map(|after| format!(" Retry-After: {after}.")).unwrap_or_default();
     if let Some(code) = answer.header("madang-code") {
         return Some(seen.means(said!(
-            "It is the Madang server's own limit; `madang explain {code}` says which. Retry-After: {after}.",
-            "Madang 서버 자체의 한도입니다. `madang explain {code}`가 설명합니다. Retry-After: {after}."
+            "It is the Madang server's own limit; `madang explain {code}` says which.{after}",
+            "Madang 서버 자체의 한도입니다. `madang explain {code}`가 설명합니다.{after}"
         )));
     }
     let whose = Proxy::of(answer).map_or_else(
@@ -39,8 +49,18 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         |proxy| Said::same(proxy.name()),
     );
     let (en, ko) = (whose.en, whose.ko);
-    Some(seen.means(said!(
-        "The limit is that of {en}. Retry-After: {after}.",
-        "{ko}의 한도입니다. Retry-After: {after}."
-    )))
+    Some(seen.means(said!("The limit is that of {en}.{after}", "{ko}의 한도입니다.{after}")))
+}
+
+/// 429, or a 503 that says when to come back or speaks of a limit.
+pub(super) fn is_limit(answer: &Answer) -> bool {
+    let body = answer.lower();
+    let marks = ["too many", "limit", "quota", "capacity", "overload", "throttl"];
+    let says = || {
+        answer.header("retry-after").is_some()
+            || answer.header("madang-code").is_some()
+            || marks.iter().any(|mark| body.contains(mark))
+    };
+    answer.status == 429
+        || (answer.status == 503 && !super::d33_backend::is_backend(answer) && says())
 }

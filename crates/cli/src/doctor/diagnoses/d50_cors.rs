@@ -37,19 +37,19 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let found = actual.find_map(|answer| Some((fault(answer, origin, credentials)?, answer)));
     let found = found.or_else(|| {
         let answer = evidence.looked(LookKind::Preflight)?;
-        Some((preflight(answer, origin, credentials)?, answer))
+        Some((preflight(answer, origin, credentials, &asked(evidence))?, answer))
     });
     let (what, answer) = found?;
     let mut lines =
         vec![format!("Access-Control-Allow-Origin: {origin}"), "Vary: Origin".to_owned()];
-    if credentials {
+    if credentials || answer.header("access-control-allow-credentials") == Some("true") {
         lines.push("Access-Control-Allow-Credentials: true".to_owned());
     }
     if evidence.looked(LookKind::Preflight).is_some() {
+        let names = asked(evidence).join(", ");
         lines.push("Access-Control-Allow-Methods: GET, POST".to_owned());
-        lines.push(
-            "Access-Control-Allow-Headers: content-type   # answer to OPTIONS, with 204".to_owned(),
-        );
+        lines
+            .push(format!("Access-Control-Allow-Headers: {names}   # answer to OPTIONS, with 204"));
     }
     let status = answer.status;
     Some(
@@ -62,7 +62,18 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     )
 }
 
-fn preflight(answer: &Answer, origin: &str, credentials: bool) -> Option<Said> {
+/// The headers that the preflight asked about.
+fn asked(evidence: &Evidence) -> Vec<String> {
+    let request = evidence.look(LookKind::Preflight).map(|look| look.exchange.request.as_str());
+    let line = request.unwrap_or_default().lines().find_map(|line| {
+        let (name, names) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("access-control-request-headers").then_some(names)
+    });
+    let names = line.unwrap_or_default().split(',').map(|name| name.trim().to_lowercase());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+fn preflight(answer: &Answer, origin: &str, credentials: bool, asked: &[String]) -> Option<Said> {
     let before = said!("preflight (OPTIONS):", "사전 요청(OPTIONS):");
     if !(200..300).contains(&answer.status) {
         return Some(before.join(&said!("the answer must be 2xx", "2xx로 답해야 합니다")));
@@ -71,10 +82,18 @@ fn preflight(answer: &Answer, origin: &str, credentials: bool) -> Option<Said> {
         return Some(before.join(&fault));
     }
     let allowed = answer.header("access-control-allow-headers").unwrap_or_default().to_lowercase();
-    (!allowed.contains("content-type") && allowed.trim() != "*").then(|| {
+    let allowed: Vec<_> = allowed.split(',').map(str::trim).collect();
+    // A wildcard never means Authorization (Fetch §4.8), and nothing at all where cookies are sent.
+    let lets = |name: &String| {
+        allowed.contains(&name.as_str())
+            || (allowed.contains(&"*") && !credentials && name != "authorization")
+    };
+    let lacks: Vec<_> = asked.iter().filter(|name| !lets(name)).cloned().collect();
+    let names = lacks.join(", ");
+    (!lacks.is_empty()).then(|| {
         before.join(&said!(
-            "Access-Control-Allow-Headers does not name content-type",
-            "Access-Control-Allow-Headers에 content-type이 없습니다"
+            "Access-Control-Allow-Headers does not name {names}",
+            "Access-Control-Allow-Headers에 {names}이(가) 없습니다"
         ))
     })
 }
@@ -97,6 +116,12 @@ fn fault(answer: &Answer, origin: &str, credentials: bool) -> Option<Said> {
         return Some(said!(
             "Access-Control-Allow-Origin: * does not count for requests with cookies",
             "쿠키를 보내는 요청에는 Access-Control-Allow-Origin: *가 통하지 않습니다"
+        ));
+    }
+    if allowed == "*" && answer.header("access-control-allow-credentials") == Some("true") {
+        return Some(said!(
+            "Access-Control-Allow-Credentials: true beside Access-Control-Allow-Origin: * counts for nothing: browsers refuse the answer to a request with cookies (withCredentials)",
+            "Access-Control-Allow-Origin: *와 함께 온 Access-Control-Allow-Credentials: true는 소용없습니다. 브라우저는 쿠키를 보내는 요청(withCredentials)의 응답을 거절합니다"
         ));
     }
     if allowed != "*" && allowed != origin {

@@ -52,6 +52,7 @@ mod d53_token;
 mod d54_refresh;
 mod d55_fallback;
 mod d56_limits;
+mod walls;
 
 use std::fmt::Write as _;
 
@@ -270,7 +271,7 @@ pub(crate) fn sorted() -> Vec<&'static Diagnosis> {
     all
 }
 
-/// Status line, headers that tell something, and the beginning of the body.
+/// Version and status, headers that tell something, and the beginning of the body.
 fn shown(answer: &Answer) -> Said {
     const TELLING: &[&str] = &[
         "server",
@@ -291,11 +292,11 @@ fn shown(answer: &Answer) -> Said {
         "allow",
         "proxy-authenticate",
         "x-cache",
+        "x-amzn-waf-action",
     ];
     let version = if answer.http10 { "1.0" } else { "1.1" };
-    let status = http::StatusCode::from_u16(answer.status).ok();
-    let reason = status.and_then(|status| status.canonical_reason()).unwrap_or_default();
-    let mut text = format!("HTTP/{version} {} {reason}", answer.status).trim_end().to_owned();
+    // The words behind it are the server's own, and were not kept.
+    let mut text = format!("HTTP/{version} {}", answer.status);
     for (name, value) in &answer.headers {
         if TELLING.contains(&name.to_ascii_lowercase().as_str()) {
             let value: String = value.chars().take(200).collect();
