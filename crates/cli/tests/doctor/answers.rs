@@ -176,6 +176,12 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "503, and no more",
+        codes: &["D32"],
+        exit: 30,
+        make: || says("/ws", "503 Service Unavailable", ""),
+    },
+    Case {
         name: "503 that speaks of a limit",
         codes: &["D32"],
         exit: 30,

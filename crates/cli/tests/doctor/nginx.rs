@@ -289,7 +289,7 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case {
         name: "the rate limit of nginx, with its default 503",
-        codes: &["D33"],
+        codes: &["D32"],
         exit: 30,
         make: || {
             let proxy = nginx(

@@ -49,10 +49,16 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
         |proxy| Said::same(proxy.name()),
     );
     let (en, ko) = (whose.en, whose.ko);
+    if answer.status == 503 && after.is_empty() {
+        return Some(seen.means(said!(
+            "The limit is that of {en} (of nginx: limit_req or limit_conn), or it is starting, stopping or overloaded; a proxy may also have nobody behind it that is fit to be asked.",
+            "{ko}의 한도이거나(nginx라면 limit_req나 limit_conn), 켜지는 중, 꺼지는 중, 또는 과부하입니다. 프록시라면 뒤에 물어볼 만한 서버가 없을 수도 있습니다."
+        )));
+    }
     Some(seen.means(said!("The limit is that of {en}.{after}", "{ko}의 한도입니다.{after}")))
 }
 
-/// 429, or a 503 that says when to come back or speaks of a limit.
+/// 429, or a 503 that no proxy says because nobody is behind it.
 pub(super) fn is_limit(answer: &Answer) -> bool {
     let body = answer.lower();
     let marks = ["too many", "limit", "quota", "capacity", "overload", "throttl"];
@@ -61,6 +67,10 @@ pub(super) fn is_limit(answer: &Answer) -> bool {
             || answer.header("madang-code").is_some()
             || marks.iter().any(|mark| body.contains(mark))
     };
-    answer.status == 429
-        || (answer.status == 503 && !super::d33_backend::is_backend(answer) && says())
+    match answer.status {
+        429 => true,
+        503 if super::d33_backend::is_backend(answer) => false,
+        503 => says() || !super::d33_backend::is_ingress(answer),
+        _ => false,
+    }
 }

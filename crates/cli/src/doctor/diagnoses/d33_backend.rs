@@ -109,10 +109,6 @@ fn nobody(answer: &Answer, who: &str, who_ko: &str) -> Said {
             "The load balancer has no target to ask: none is registered in the target group.",
             "로드 밸런서에 물어볼 대상이 없습니다. 대상 그룹에 등록된 대상이 없습니다."
         ),
-        _ if name(answer).0 == "the proxy" && !is_backend(answer) => said!(
-            "503 without Retry-After: a proxy has nobody behind it to ask, or the server itself is starting, stopping or overloaded.",
-            "Retry-After 없는 503: 프록시 뒤에 물어볼 서버가 없거나, 서버 자신이 켜지는 중, 꺼지는 중, 또는 과부하입니다."
-        ),
         _ => said!(
             "{who} has nobody behind it to ask: the servers there are down, or their health checks fail.",
             "{who_ko} 뒤에 물어볼 서버가 없습니다. 서버가 꺼졌거나 상태 검사에 실패합니다."
@@ -132,4 +128,14 @@ pub(super) fn is_backend(answer: &Answer) -> bool {
         || body.contains("backend fetch failed")
         || body.contains("guru meditation")
         || (server.contains("heroku") && body.contains("application error"))
+        || Proxy::of(answer) == Some(Proxy::Alb)
+}
+
+/// nginx that does not tell its version, as ingress-nginx does not: most often a service of
+/// Kubernetes without a pod that is ready.
+pub(super) fn is_ingress(answer: &Answer) -> bool {
+    let told = |text: &str| text.contains("nginx/");
+    Proxy::of(answer) == Some(Proxy::Nginx)
+        && !told(answer.header("server").unwrap_or_default())
+        && !told(&answer.lower())
 }
