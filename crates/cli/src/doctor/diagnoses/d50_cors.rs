@@ -28,7 +28,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if origin == evidence.target.own_origin() {
         return None;
     }
+    // What a server says to a request that it cannot read is no page's concern.
     let polled = evidence.polls.iter().filter_map(|poll| poll.came.answer());
+    let polled = polled.filter(|answer| answer.status != 500);
     let streamed =
         evidence.answered().filter(|_| evidence.wanted == Wanted::Events && evidence.answer_ok);
     let credentials =
