@@ -8,7 +8,7 @@ use super::{
     address_of,
     ask::{Ask, Door},
     asking, clock_ahead,
-    evidence::{Answer, Evidence, Login, Look, LookKind, Socket, Wanted},
+    evidence::{Answer, Came, Evidence, Login, Look, LookKind, Socket, Wanted},
     headers, looks,
     probe::{
         Way, hold,
@@ -18,11 +18,14 @@ use super::{
         socket::{Live, first_exchange},
         stream,
     },
+    redact,
     target::Target,
 };
 
 /// After the pong, a server that is going to close at once may do so.
 const MOMENT: Duration = Duration::from_secs(1);
+/// A compressed stream is watched so long at most.
+const GZIP_TIME: Duration = Duration::from_secs(10);
 /// A chain of redirects is followed so far; browsers go to 20.
 const REDIRECTS: usize = 5;
 /// Polls of one session, each on a connection of its own.
@@ -53,8 +56,8 @@ async fn keep(
     evidence.clock_ahead = clock_ahead(&got.exchange.came);
     evidence.answer = Some(got.exchange.clone());
     (evidence.wanted, evidence.answer_ok) = (wanted, ok);
-    looks::other_family(way, asking, evidence).await;
     if !ok {
+        looks::other_family(way, asking, evidence).await;
         looks::after_refusal(ask, way, asking, evidence).await;
     }
 }
@@ -92,6 +95,7 @@ async fn upgrade(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
         looks::direct(ask, way, &asking, evidence).await;
         return;
     }
+    looks::other_family(way, &asking, evidence).await;
     if let Some(most) = ask.max_size {
         evidence.size = size::bisect(ask, way, &asking, most).await;
     }
@@ -272,22 +276,31 @@ async fn events(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     let mut asking = get(ask);
     asking.streaming = true;
     asking.headers.push(("Accept".into(), "text/event-stream".into()));
-    let mut target = way.target.clone();
+    let (mut target, mut address) = (way.target.clone(), way.address);
     for _ in 0..REDIRECTS {
-        let way = way.to(&target);
-        let got = http::ask(way, &asking).await;
-        let Some(next) = got.exchange.came.answer().and_then(|answer| redirect(&target, answer))
-        else {
-            return watched(ask, way, &asking, evidence, got).await;
+        let here = Way { target: &target, address, secure: target.secure, ..way };
+        let got = http::ask(here, &asking).await;
+        let next = got.exchange.came.answer().and_then(|answer| redirect(&target, answer));
+        let place = match &next {
+            Some(next) if is_same_place(next, &target) || way.proxy.is_some() => Some(address),
+            Some(next) => address_of(next, ask).await,
+            None => None,
         };
-        target = next;
+        let (Some(next), Some(place)) = (next, place) else {
+            return watched(ask, here, &asking, evidence, got).await;
+        };
+        (target, address) = (next, place);
+        // No more than a browser takes along.
+        if !is_same_place(&target, way.target) {
+            asking.headers.retain(|(name, _)| !redact::is_proof(name));
+        }
     }
-    let way = way.to(&target);
+    let way = Way { target: &target, address, secure: target.secure, ..way };
     let got = http::ask(way, &asking).await;
     watched(ask, way, &asking, evidence, got).await;
 }
 
-/// Where an answer leads on the same server.
+/// Where an answer leads.
 fn redirect(from: &Target, answer: &Answer) -> Option<Target> {
     if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -297,12 +310,14 @@ fn redirect(from: &Target, answer: &Answer) -> Option<Target> {
     if location.starts_with('/') && !location.starts_with("//") {
         return Some(from.at(location));
     }
-    let to = Target::read(location).ok().filter(|_| location.contains("://"))?;
-    let same = (&to.host, to.port, to.secure) == (&from.host, from.port, from.secure);
-    same.then_some(to)
+    Target::read(location).ok().filter(|_| location.contains("://"))
 }
 
-/// The stream watched for a while, at the same time the direct one, and one with gzip.
+fn is_same_place(one: &Target, other: &Target) -> bool {
+    (&one.host, one.port, one.secure) == (&other.host, other.port, other.secure)
+}
+
+/// The stream watched for a while, and at the same time the direct one; then one with gzip.
 async fn watched(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Evidence, mut got: Got) {
     let ok = got.exchange.came.answer().is_some_and(is_event_stream);
     keep(ask, way, asking, evidence, &got, Wanted::Events, ok).await;
@@ -315,14 +330,15 @@ async fn watched(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Eviden
         let open = http::ask(way, asking).await.open?;
         Some(stream::watch(open, length).await.arrivals)
     };
-    let coded = async {
-        let mut asking = asking.clone();
-        asking.headers.push(("Accept-Encoding".into(), "gzip".into()));
-        let open = http::ask(way, &asking).await.open.filter(|open| open.is_coded)?;
-        Some(stream::watch(open, length).await.arrivals)
-    };
-    let (mut seen, direct, coded) = tokio::join!(stream::watch(open, length), direct, coded);
-    (seen.direct, seen.gzip) = (direct, coded);
+    let (mut seen, direct) = tokio::join!(stream::watch(open, length), direct);
+    seen.direct = direct;
+    // After the other: some servers have time for one only.
+    if !seen.ended {
+        let window = length.min(GZIP_TIME);
+        seen.gzip = coded(way, asking, window).await;
+        let most = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        seen.gzip_ms = most;
+    }
     // Constant? The same once more.
     if seen.ended
         && let Some(open) = http::ask(way, asking).await.open
@@ -332,6 +348,18 @@ async fn watched(ask: &Ask, way: Way<'_>, asking: &Asking, evidence: &mut Eviden
         seen.again = again.ended.then_some(again.watched_ms);
     }
     evidence.stream = Some(seen);
+}
+
+/// The same as browsers ask for it, with gzip: what arrives of it, if it is another stream then.
+async fn coded(way: Way<'_>, asking: &Asking, window: Duration) -> Option<Vec<(u64, usize)>> {
+    let mut asking = asking.clone();
+    asking.headers.push(("Accept-Encoding".into(), "gzip".into()));
+    let mut got = http::ask(way, &asking).await;
+    if matches!(got.exchange.came, Came::Silence | Came::Half(_)) {
+        return Some(Vec::new());
+    }
+    let open = got.open.take().filter(|open| open.is_coded)?;
+    Some(stream::watch(open, window).await.arrivals)
 }
 
 fn is_event_stream(answer: &Answer) -> bool {

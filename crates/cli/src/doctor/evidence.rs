@@ -30,6 +30,8 @@ pub(crate) struct Evidence {
     pub(crate) wanted: Wanted,
     /// The same again with a difference that tells causes apart.
     pub(crate) looks: Vec<Look>,
+    #[serde(skip)]
+    pub(crate) was_other_family_asked: bool,
     pub(crate) socket: Option<Socket>,
     pub(crate) hold: Option<Hold>,
     pub(crate) size: Option<Size>,
@@ -62,6 +64,8 @@ pub(crate) struct Sent {
     pub(crate) subprotocols: Vec<String>,
     pub(crate) cookie: bool,
     pub(crate) authorization: bool,
+    /// `--proxy` has a login.
+    pub(crate) proxy_login: bool,
     /// A token in a subprotocol.
     pub(crate) subprotocol_token: bool,
     /// A token in the query, by its parameter's name.
@@ -243,6 +247,10 @@ pub(crate) enum LookKind {
     NoDeflate,
     Preflight,
     Reconnect,
+    /// The very same once more, which passed.
+    Again,
+    /// Behind a PROXY header, TLS.
+    ProxyTls,
     /// To an address of the other family.
     OtherFamily,
     /// A poll, of a server that has polling switched off.
@@ -340,6 +348,8 @@ pub(crate) struct Stream {
     pub(crate) again: Option<u64>,
     /// What came of one that was asked for with gzip, where the server compressed it.
     pub(crate) gzip: Option<Vec<(u64, usize)>>,
+    /// So long was that watched.
+    pub(crate) gzip_ms: u64,
     pub(crate) direct: Option<Vec<(u64, usize)>>,
     pub(crate) watched_ms: u64,
 }

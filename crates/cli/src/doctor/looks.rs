@@ -76,14 +76,15 @@ pub(super) async fn after_refusal(
                 } else {
                     own_origin(ask, way, asking, evidence).await;
                 }
-                known_paths(way, asking, evidence).await;
-            }
-            200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
                 if answer.status == 400 {
                     plainly(way, asking, evidence).await;
                 }
                 known_paths(way, asking, evidence).await;
             }
+            200 | 204 | 400 | 404 | 405 | 410 | 426 | 501 => {
+                known_paths(way, asking, evidence).await;
+            }
+            500 | 502 => plainly(way, asking, evidence).await,
             _ => {}
         },
         Came::Broken(_) | Came::NotDialed(_) | Came::NoTunnel(_) | Came::NoTls(_) => {}
@@ -109,12 +110,20 @@ async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     }
     let through = Way { proxy_header: true, ..way };
     add(evidence, LookKind::ProxyHeader, http::ask(through, asking).await);
-    let tls_wakes =
-        evidence.look(LookKind::Tls).is_some_and(|look| look.exchange.came.is_past_tls());
+    let came = evidence.look(LookKind::ProxyHeader).map(|look| look.exchange.came.clone());
+    // It took the line, and not the request behind it: is that to be TLS?
+    if !way.secure && matches!(came, Some(Came::Closed | Came::Reset)) {
+        let target = way.target.at("/");
+        let both = Way { target: &target, secure: true, lenient: true, ..through };
+        let head = Asking { method: "HEAD", ..Asking::default() };
+        add(evidence, LookKind::ProxyTls, http::ask(both, &head).await);
+    }
+    let past = |kind| evidence.look(kind).is_some_and(|look| look.exchange.came.is_past_tls());
+    let tls_wakes = past(LookKind::Tls) || past(LookKind::ProxyTls);
     // A 400 is what any server says to a line that it does not know.
     let header_wakes =
         evidence.looked(LookKind::ProxyHeader).is_some_and(|answer| answer.status != 400);
-    if tls_wakes || header_wakes {
+    if tls_wakes || header_wakes || !fails_again(way, asking, evidence).await {
         return;
     }
     plainly(way, asking, evidence).await;
@@ -125,29 +134,57 @@ async fn no_answer(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     }
 }
 
+/// The very same once more: what fails only now and then has no other cause to be looked for.
+async fn fails_again(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) -> bool {
+    let got = http::ask(way, asking).await;
+    let passes = gives(evidence.wanted, &got.exchange.came);
+    if passes {
+        add(evidence, LookKind::Again, got);
+    }
+    !passes
+}
+
 /// The same without the offer of compression, which something on the way may not bear.
 async fn plainly(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
-    if asking.upgrade && asking.deflate {
-        let plain = Asking { deflate: false, ..asking.clone() };
-        let got = http::ask(way, &plain).await;
-        if got.exchange.came.is_open() {
-            add(evidence, LookKind::NoDeflate, got);
-        }
+    if !asking.upgrade || !asking.deflate {
+        return;
+    }
+    let plain = Asking { deflate: false, ..asking.clone() };
+    let got = http::ask(way, &plain).await;
+    if got.exchange.came.is_open() && fails_again(way, asking, evidence).await {
+        add(evidence, LookKind::NoDeflate, got);
     }
 }
 
-/// The same to the other of IPv4 and IPv6, where both are there.
+/// The same to the other of IPv4 and IPv6, where both are there. Kept when it makes a difference, and
+/// the first still comes to what it came to.
 pub(super) async fn other_family(way: Way<'_>, asking: &Asking, evidence: &mut Evidence) {
     let is_v6 = way.address.is_ipv6();
     let other = evidence
         .dials
         .iter()
         .find(|dial| dial.came == super::evidence::Dialed::Open && dial.address.is_ipv6() != is_v6);
-    if way.proxy.is_some() || has_looked(evidence, LookKind::OtherFamily) {
+    if way.proxy.is_some() || evidence.was_other_family_asked {
         return;
     }
-    if let Some(address) = other.map(|dial| dial.address) {
-        add(evidence, LookKind::OtherFamily, http::ask(Way { address, ..way }, asking).await);
+    let Some(address) = other.map(|dial| dial.address) else { return };
+    evidence.was_other_family_asked = true;
+    let (wanted, ok) = (evidence.wanted, evidence.answer_ok);
+    let got = http::ask(Way { address, ..way }, asking).await;
+    if gives(wanted, &got.exchange.came) == ok {
+        return;
+    }
+    let again = http::ask(way, asking).await;
+    if gives(wanted, &again.exchange.came) == ok {
+        add(evidence, LookKind::OtherFamily, got);
+    }
+}
+
+/// Whether it is what was wanted, as far as its head shows.
+fn gives(wanted: Wanted, came: &Came) -> bool {
+    match wanted {
+        Wanted::Upgrade => came.is_open(),
+        Wanted::Events | Wanted::Poll => came.answer().is_some_and(|answer| answer.status == 200),
     }
 }
 

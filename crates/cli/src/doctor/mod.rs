@@ -103,6 +103,7 @@ fn nothing_yet(ask: &Ask) -> Evidence {
             subprotocols: subprotocols(ask),
             cookie: has("cookie"),
             authorization: has("authorization") || ask.target.basic.is_some(),
+            proxy_login: ask.proxy.as_ref().is_some_and(|proxy| proxy.authorization().is_some()),
             subprotocol_token: crate::secrets::subprotocols(
                 ask.subprotocols.iter().map(String::as_str),
             )
@@ -125,6 +126,7 @@ fn nothing_yet(ask: &Ask) -> Evidence {
         answer_ok: false,
         wanted: evidence::Wanted::Upgrade,
         looks: Vec::new(),
+        was_other_family_asked: false,
         socket: None,
         hold: None,
         size: None,

@@ -54,6 +54,11 @@ fn protocols(names: &[&str]) -> Vec<String> {
     names.iter().zip(secret).map(shown).collect()
 }
 
+/// A header that proves who asks: it does not go with a redirect to others.
+pub(super) fn is_proof(name: &str) -> bool {
+    !harmless_header(name)
+}
+
 /// A URL or a request target without the secrets of its query.
 pub(crate) fn url(text: &str) -> String {
     crate::secrets::url(text, HIDDEN)

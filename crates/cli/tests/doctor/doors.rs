@@ -112,6 +112,15 @@ pub(crate) fn stream(lump: usize, server: &'static str) -> Server {
 
 pub(crate) const CASES: &[Case] = &[
     Case {
+        name: "Socket.IO is spoken to a plain WebSocket server",
+        codes: &["D26"],
+        exit: 30,
+        make: || {
+            let server = wire::echo();
+            Some(Bed::new(&[&server.url("/"), "--as", "socketio"]).keep(server))
+        },
+    },
+    Case {
         name: "WAMP wants a ticket",
         codes: &["D51"],
         exit: 40,

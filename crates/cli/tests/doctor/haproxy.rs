@@ -4,13 +4,29 @@ use std::io::Write as _;
 
 use super::{
     bed::{Bed, Case, check},
-    certificates::Authority,
+    certificates::{Authority, self_signed},
     proxies::{at, haproxy, mute},
     wire::{Answering, Server, head, speak, upgrade},
     yard::Yard,
 };
 
 pub(crate) const CASES: &[Case] = &[
+    Case {
+        name: "HAProxy wants a PROXY header, and then TLS",
+        codes: &["D06"],
+        exit: 10,
+        make: || {
+            let leaf = self_signed(&["localhost"]);
+            let both = format!("{}{}", leaf.pem, leaf.key_pem);
+            at(
+                haproxy(
+                    "listen l\n bind 127.0.0.1:PORT accept-proxy ssl crt DIR/b.pem\n http-request return status 200",
+                    &[("b.pem", &both)],
+                ),
+                (),
+            )
+        },
+    },
     Case {
         name: "HAProxy, and no server behind it",
         codes: &["D33"],

@@ -4,6 +4,10 @@ use std::{
     io::Write as _,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket},
     os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -370,6 +374,32 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "fails only the first time",
+        codes: &["D06"],
+        exit: 10,
+        make: || {
+            // The look at the port is a connection, too.
+            let server = Server::new(|mut stream, at| {
+                if at > 4 {
+                    good(&mut stream);
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws")]).keep(server))
+        },
+    },
+    Case {
+        name: "the network's proxy is SSH",
+        codes: &["D05"],
+        exit: 10,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"));
+                wire::listen(&mut stream);
+            });
+            Some(Bed::new(&["wss://chat.invalid/ws", "--proxy", &proxy(&server)]).keep(server))
+        },
+    },
+    Case {
         name: "an https page and a ws:// URL",
         codes: &["D09"],
         exit: 10,
@@ -391,5 +421,31 @@ fn network() {
 fn a_good_server_has_nothing() {
     let server = echo();
     let told = super::bed::examine(&[server.url("/ws")]);
+    assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
+}
+
+/// Who takes a ticket once, or one connection of each user, is the same over both families.
+#[test]
+fn a_ticket_for_one_use_is_no_difference_of_families() {
+    let used = Arc::new(AtomicBool::new(false));
+    let door = {
+        let used = Arc::clone(&used);
+        move |mut stream: TcpStream, _: usize| {
+            let Some(head) = head(&mut stream) else { return };
+            if used.swap(true, Ordering::SeqCst) {
+                say(&mut stream, "401 Unauthorized", "used");
+            } else if wire::upgrade(&mut stream, &head, &wire::Answering::default()) {
+                wire::speak(&mut stream, |_, _| Some(Vec::new()));
+            }
+        }
+    };
+    let first = Server::at("[::1]:0", door.clone());
+    let port = first.port();
+    let _second = Server::at(&format!("127.0.0.1:{port}"), door);
+    let told = super::bed::examine(
+        &Bed::new(&[&format!("ws://both.example:{port}/ws?ticket=1")])
+            .and(&["--resolve", "127.0.0.1", "--resolve", "::1"])
+            .arguments,
+    );
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json);
 }

@@ -75,6 +75,28 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "any message is hung up on",
+        codes: &["D40"],
+        exit: 40,
+        make: || limited(0, None),
+    },
+    Case {
+        name: "500 to an offer of compression",
+        codes: &["D45"],
+        exit: 40,
+        make: || {
+            let server = Server::new(|mut stream, _| {
+                let Some(head) = wire::head(&mut stream) else { return };
+                if head.header("sec-websocket-extensions").is_some() {
+                    wire::say(&mut stream, "500 Internal Server Error", "");
+                } else if wire::upgrade(&mut stream, &head, &Answering::default()) {
+                    wire::speak(&mut stream, |_, _| Some(Vec::new()));
+                }
+            });
+            Some(Bed::new(&[&server.url("/ws")]).keep(server))
+        },
+    },
+    Case {
         name: "hangs up on an offer of compression",
         codes: &["D45"],
         exit: 40,

@@ -78,6 +78,23 @@ pub(crate) const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "gzip holds even the head back",
+        codes: &["D47"],
+        exit: 50,
+        make: || {
+            let server = stream(|stream, gzip| {
+                if gzip {
+                    return wire::listen(stream);
+                }
+                drop(stream.write_all(HEAD));
+                while stream.write_all(&chunk("data: tick\n\n")).is_ok() {
+                    quiet(stream, Duration::from_millis(200));
+                }
+            });
+            at(server, &["--timeout", "2s"])
+        },
+    },
+    Case {
         name: "gzip holds the events back",
         codes: &["D47"],
         exit: 50,
@@ -116,6 +133,23 @@ fn a_redirect_to_a_stream_is_followed() {
         }
     });
     let url = server.url("/sse").replace("ws://", "http://");
+    let told = examine(&[url, "--as".into(), "sse".into(), "--timeout".into(), "1s".into()]);
+    assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json["steps"]);
+}
+
+#[test]
+fn a_redirect_to_another_server_is_followed() {
+    let there = stream(|stream, _| {
+        drop(stream.write_all(&[HEAD, &chunk("data: 1\n\n")].concat()));
+        wire::listen(stream);
+    });
+    let place = there.url("/sse").replace("ws://", "http://");
+    let server = Server::new(move |mut stream, _| {
+        if head(&mut stream).is_some() {
+            say(&mut stream, &format!("307 Temporary Redirect\r\nLocation: {place}"), "");
+        }
+    });
+    let url = server.url("/events").replace("ws://", "http://");
     let told = examine(&[url, "--as".into(), "sse".into(), "--timeout".into(), "1s".into()]);
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json["steps"]);
 }

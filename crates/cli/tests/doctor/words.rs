@@ -1,6 +1,10 @@
 //! What is said about a case: that it fits, and that it is not what fits another.
 
-use super::{answers, bed::examine, statuses};
+use super::{
+    answers,
+    bed::{Case, examine},
+    doors, haproxy, network, sockets, statuses, streams, tokens,
+};
 
 /// By the name of the case: what must be said, and what must not.
 const TOLD: &[(&str, &[&str], &[&str])] = &[
@@ -45,17 +49,44 @@ const TOLD: &[(&str, &[&str], &[&str])] = &[
     ("Cloudflare 524", &["took the request"], &["was not reached", "DNS"]),
     ("a tunnel of Cloudflare's that is not connected", &["cloudflared"], &[]),
     ("a cache says 304", &["a cache answered"], &["520"]),
+    ("fails only the first time", &["now and then"], &["limit of connections"]),
+    ("SSH listens on the port", &["Another program (SSH)"], &["balancer"]),
+    ("the network's proxy is SSH", &["no HTTP proxy"], &[]),
+    ("the network's proxy does not reach the server", &["did not reach chat.invalid:443"], &[]),
+    ("breaks off in the middle of the head", &["in the middle of its answer"], &[]),
+    ("IPv4 and IPv6 lead to different servers", &["over IPv6: HTTP 101|over IPv6: —"], &[]),
+    ("HAProxy wants a PROXY header, and then TLS", &["speaks TLS", "by wss://"], &["ulimit"]),
+    ("any message is hung up on", &["answer to a small message"], &[]),
+    ("a page in the open WebSocket", &["A page was written"], &["Send binary data"]),
+    ("a close frame with 1006", &["the code 1006"], &[]),
+    ("WAMP wants a ticket", &["by ticket (CHALLENGE)"], &[]),
+    ("SockJS frames, and STOMP is spoken", &["A SockJS server"], &[]),
+    ("Socket.IO is spoken to a plain WebSocket server", &["--as raw"], &["$http_upgrade"]),
+    ("gzip holds even the head back", &["with Accept-Encoding: gzip", "compression"], &[]),
+    ("not even the head of a stream comes", &["flushHeaders"], &[]),
+    ("a token for somebody else", &["for somebody else: the server"], &["fresh token"]),
+    ("a token with its date in milliseconds", &["exp: 4500000000000"], &[]),
     ("426 for TLS", &["wss://"], &["$http_upgrade"]),
     ("426 for HTTP/2", &["h2c"], &["$http_upgrade"]),
     ("nginx's own number for a long head (494)", &["HTTP/1.1 494"], &["Request Header Too Large"]),
 ];
 
+const GROUPS: [&[Case]; 8] = [
+    answers::CASES,
+    statuses::CASES,
+    network::CASES,
+    sockets::CASES,
+    doors::CASES,
+    streams::CASES,
+    tokens::CASES,
+    haproxy::CASES,
+];
+
 #[test]
 fn the_words_are_those_of_the_case() {
     for (name, wanted, unwanted) in TOLD {
-        let case =
-            answers::CASES.iter().chain(statuses::CASES).find(|case| case.name == *name).unwrap();
-        let bed = (case.make)().unwrap();
+        let case = GROUPS.iter().copied().flatten().find(|case| case.name == *name).unwrap();
+        let Some(bed) = (case.make)() else { continue };
         let told = examine(&bed.arguments);
         let text = all_words(&told.json["findings"]);
         for any in *wanted {

@@ -30,6 +30,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             "이 컴퓨터의 리졸버: {resolvers}"
         ));
     }
+    if evidence.proxy.is_some() {
+        wire.push(said!("it is the name of --proxy", "--proxy의 이름임"));
+    }
     let seen = with_proxy(Seen::new(wire)?, evidence);
     if why.contains("emporary") || why.contains("in time") {
         return Some(seen.means(said!(

@@ -42,12 +42,7 @@ fn answers_differ(evidence: &Evidence) -> Option<Seen> {
     let exchange = evidence.answer.as_ref()?;
     // Who has had enough of us says nothing about its family.
     let is_busy = |came: &Came| came.answer().is_some_and(|a| matches!(a.status, 429 | 503));
-    let other_ok = match evidence.wanted {
-        Wanted::Upgrade => other.is_open(),
-        Wanted::Events | Wanted::Poll => other.answer().is_some_and(|answer| answer.status == 200),
-    };
-    let differ = evidence.answer_ok != other_ok;
-    if !differ || is_busy(other) || is_busy(&exchange.came) {
+    if is_busy(other) || is_busy(&exchange.came) {
         return None;
     }
     let first = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
@@ -71,6 +66,7 @@ fn summary(came: &Came) -> String {
         Came::Reset => "RST".into(),
         Came::Bytes(bytes) | Came::Broken(bytes) => bytes.start(),
         Came::NotDialed(why) => why.clone(),
+        Came::NoTls(TlsFault::Other(why)) => format!("TLS: {why}"),
         Came::NoTunnel(_) | Came::NoTls(_) => "no TLS".into(),
     }
 }

@@ -26,7 +26,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     }
     let tls = evidence.tls.as_ref().is_some_and(|tls| tls.failed == Some(TlsFault::Silence));
     if !tls && let Came::Bytes(bytes) = evidence.unanswered()? {
-        return stranger(bytes);
+        return Some(of_proxy(evidence, stranger(bytes)?));
     }
     if let Some(Came::Broken(bytes)) = evidence.unanswered() {
         return unreadable(bytes);
@@ -54,6 +54,8 @@ const STRANGERS: &[(&[u8], &str)] = &[
     (b"ICY ", "Shoutcast"),
     (b"INFO {", "NATS"),
     (b"EHLO", "SMTP"),
+    (&[5, 0], "SOCKS"),
+    (&[5, 0xFF], "SOCKS"),
     (b"N\0\0\0", "PostgreSQL"),
     (b"E\0\0\0", "PostgreSQL"),
 ];
@@ -135,6 +137,11 @@ fn seen(evidence: &Evidence) -> Seen {
     woken(evidence, of_proxy(evidence, seen))
 }
 
+/// It passed at the second try.
+fn is_intermittent(evidence: &Evidence) -> bool {
+    evidence.look(LookKind::Again).is_some()
+}
+
 /// It was the proxy's port.
 pub(super) fn of_proxy(evidence: &Evidence, seen: Seen) -> Seen {
     if evidence.proxy.is_none() || evidence.tunnel.is_some() {
@@ -142,8 +149,8 @@ pub(super) fn of_proxy(evidence: &Evidence, seen: Seen) -> Seen {
     }
     let (host, port) = evidence.dialed();
     seen.means(said!(
-        "What was asked is the proxy: {host}:{port} took the connection and did not answer CONNECT. It is no HTTP proxy, wants TLS or SOCKS, or waits for the server itself.",
-        "물어본 곳은 프록시입니다. {host}:{port}가 연결은 받았지만 CONNECT에 답하지 않았습니다. HTTP 프록시가 아니거나, TLS나 SOCKS를 원하거나, 서버를 기다리고 있습니다."
+        "What was asked is the proxy: {host}:{port} took the connection and did not answer CONNECT in HTTP. It is no HTTP proxy, wants TLS or SOCKS, or waits for the server itself.",
+        "물어본 곳은 프록시입니다. {host}:{port}가 연결은 받았지만 CONNECT에 HTTP로 답하지 않았습니다. HTTP 프록시가 아니거나, TLS나 SOCKS를 원하거나, 서버를 기다리고 있습니다."
     ))
     .cure(said!(
         "Compare with `curl -v --proxy http://{host}:{port} https://example.com/`, and look where the network's own documentation says that the proxy is.",
@@ -157,7 +164,9 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
         let look = evidence.look(kind)?;
         let what = match &look.exchange.came {
             Came::Answer(answer) | Came::NoTunnel(answer) => format!("HTTP {}", answer.status),
-            Came::Silence | Came::NoTls(TlsFault::Silence) => "—".into(),
+            Came::Silence | Came::NoTls(TlsFault::Silence) => {
+                return Some(said!("the same {en}: no answer", "{ko} 다시: 응답 없음"));
+            }
             Came::Closed | Came::NoTls(TlsFault::Closed) => "FIN".into(),
             Came::Reset | Came::NoTls(TlsFault::Reset) => "RST".into(),
             Came::Bytes(bytes) | Came::Half(bytes) | Came::Broken(bytes) => bytes.start(),
@@ -179,8 +188,19 @@ pub(super) fn looked(evidence: &Evidence) -> Vec<Said> {
 
 /// A PROXY header wakes it.
 pub(super) fn woken(evidence: &Evidence, seen: Seen) -> Seen {
-    let wants_both =
-        evidence.looked(LookKind::ProxyHeader).is_some_and(super::d08_plain_to_tls::wants_tls);
+    if is_intermittent(evidence) {
+        return seen.also(said!("the very same again: it passes", "똑같은 요청을 다시: 통과")).means(said!(
+            "It fails only now and then: of several servers behind the address one is ill, a server has just started, or it crashes sometimes.",
+            "가끔만 실패합니다. 그 주소 뒤의 여러 서버 중 하나가 아프거나, 서버가 막 켜졌거나, 때때로 죽습니다."
+        ))
+        .cure(said!(
+            "Ask each server behind the balancer with --direct, and look in its log at this time.",
+            "로드 밸런서 뒤의 서버마다 --direct로 물어보고, 이 시각의 로그를 보십시오."
+        ));
+    }
+    let both = evidence.look(LookKind::ProxyTls);
+    let wants_both = both.is_some_and(|look| look.exchange.came.is_past_tls())
+        || evidence.looked(LookKind::ProxyHeader).is_some_and(super::d08_plain_to_tls::wants_tls);
     if wants_both {
         return seen.means(said!(
             "With a PROXY header before the request it answers that it wants TLS: this port is for a balancer that sends that header, and speaks TLS (`listen 443 ssl proxy_protocol`).",
@@ -190,6 +210,19 @@ pub(super) fn woken(evidence: &Evidence, seen: Seen) -> Seen {
             "Come through the balancer, by wss://.",
             "로드 밸런서를 거쳐 wss://로 접속하십시오."
         ));
+    }
+    if evidence.looked(LookKind::ProxyHeader).is_some_and(|answer| answer.status == 400)
+        && evidence.wanted == Wanted::Upgrade
+    {
+        return seen
+            .means(said!(
+                "An HTTP server is there (it answers a broken line with 400), and has nothing to say at this path: the path is wrong, or what handles it fails.",
+                "HTTP 서버는 있습니다(깨진 줄에 400으로 답함). 그런데 이 경로에서는 아무 말이 없습니다. 경로가 틀렸거나, 그 경로를 맡은 프로그램이 실패합니다."
+            ))
+            .cure(said!(
+                "See which path the server has its WebSockets at (Socket.IO: the option `path`; npm ws: `path`), and its log of this time.",
+                "서버가 어느 경로에서 WebSocket을 여는지(Socket.IO와 npm ws의 `path` 옵션), 그리고 이 시각의 로그를 보십시오."
+            ));
     }
     // A 400 is what any server says to a line that it does not know.
     if evidence.looked(LookKind::ProxyHeader).is_none_or(|answer| answer.status == 400) {

@@ -30,7 +30,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let dial = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
     let answer = evidence.answered()?;
     if evidence.target.secure
-        || !origin.starts_with("https://")
+        || !origin.to_ascii_lowercase().starts_with("https://")
         || is_exempt(&evidence.target.host)
         || super::wants_tls(answer)
     {

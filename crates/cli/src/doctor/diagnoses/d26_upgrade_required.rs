@@ -39,6 +39,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     if wants_other(answer) {
         return Some(other(answer, seen));
     }
+    if evidence.wanted != Wanted::Upgrade {
+        return Some(plain_request(seen));
+    }
     let versions = answer.header("sec-websocket-version").unwrap_or_default().to_owned();
     let knows_13 = versions.is_empty() || versions.split(',').any(|version| version.trim() == "13");
     if knows_13 {
@@ -80,4 +83,19 @@ fn other(answer: &Answer, seen: Seen) -> Seen {
             "이 포트에서 HTTP/1.1도 하게 하십시오(서버 또는 프록시에서 서버로 가는 구간). 핸드셰이크는 HTTP/1.1입니다."
         )
     })
+}
+
+/// To the request of another protocol, which has no upgrade in it.
+fn plain_request(seen: Seen) -> Seen {
+    let mut seen = seen
+        .means(said!(
+            "A server of plain WebSockets is here: it wants an upgrade, and what --as names begins with an ordinary request.",
+            "이곳은 일반 WebSocket 서버입니다. 업그레이드를 원하는데, --as의 프로토콜은 일반 요청으로 시작합니다."
+        ))
+        .cure(said!(
+            "Use a plain WebSocket (--as raw), or the path at which the other protocol is served.",
+            "일반 WebSocket을 쓰거나(--as raw) 그 프로토콜을 제공하는 경로를 쓰십시오."
+        ));
+    seen.no_proxy = true;
+    seen
 }

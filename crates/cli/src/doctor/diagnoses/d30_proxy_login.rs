@@ -30,6 +30,23 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let (host, port) = (&evidence.target.host, evidence.target.port);
     let seen = Seen::answer(answer);
     Some(match answer.status {
+        407 if !takes_passwords(answer) => seen.cure(said!(
+            "It takes only logins of the system (Kerberos, NTLM), which few programs can give: run a helper such as px or cntlm on this machine, and name that as --proxy.",
+            "시스템 로그인(Kerberos, NTLM)만 받는데, 이를 할 수 있는 프로그램은 드뭅니다. px나 cntlm 같은 도우미를 이 컴퓨터에서 실행하고 --proxy로 지정하십시오."
+        )),
+        407 if evidence.sent.proxy_login => seen.cure(said!(
+            "The login of --proxy was sent, and not taken: see that user and password are right, and written as %XX where they have : / @ or %.",
+            "--proxy의 로그인을 보냈지만 받아들이지 않았습니다. 사용자와 비밀번호가 맞는지, : / @ %가 있으면 %XX로 썼는지 확인하십시오."
+        )),
+        400 | 405 if is_web_server(answer) => seen
+            .means(said!(
+                "What listens at --proxy is a web server, and no proxy for tunnels.",
+                "--proxy에서 기다리는 것은 웹 서버이지 터널을 여는 프록시가 아닙니다."
+            ))
+            .cure(said!(
+                "Look where the network's own documentation says that the proxy is.",
+                "네트워크 안내에서 프록시 주소를 확인하십시오."
+            )),
         407 => seen.cure(said!(
             "Give the login with it: --proxy http://USER:PASSWORD@PROXY:PORT. Programs read the same from HTTPS_PROXY.",
             "로그인을 함께 적으십시오: --proxy http://USER:PASSWORD@PROXY:PORT. 프로그램들은 같은 값을 HTTPS_PROXY에서 읽습니다."
@@ -53,4 +70,22 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
                 "443번 포트에서 wss://로 서비스하거나 이 호스트를 허용하게 하십시오(squid: `http_access allow CONNECT` 줄과 `SSL_ports`의 포트)."
             )),
     })
+}
+
+/// Basic is what everybody can give.
+fn takes_passwords(answer: &Answer) -> bool {
+    let named: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("proxy-authenticate"))
+        .collect();
+    named.is_empty()
+        || named.iter().any(|(_, value)| value.to_ascii_lowercase().starts_with("basic"))
+}
+
+fn is_web_server(answer: &Answer) -> bool {
+    let server = answer.header("server").unwrap_or_default().to_ascii_lowercase();
+    ["nginx", "apache", "caddy", "openresty", "iis", "litespeed"]
+        .iter()
+        .any(|name| server.contains(name))
 }

@@ -39,6 +39,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             socket.messages.iter().map(|text| said!("before it: {text}", "그 전에: {text}")),
         );
     }
+    if evidence.early_end().is_none() && any.is_none() {
+        wire.push(said!(
+            "two connections were held at a time; some servers allow one to each user",
+            "연결을 동시에 두 개 유지했음. 사용자마다 하나만 허용하는 서버도 있음"
+        ));
+    }
     let means = meaning(end.code);
     let mut seen = Seen::new(wire)?;
     let direct = evidence.look(LookKind::Direct).and_then(|look| look.socket.as_ref());
@@ -58,7 +64,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
 fn any_message(evidence: &Evidence) -> Option<&End> {
     let size = evidence.size.as_ref().filter(|size| size.passes == 0)?;
     let (_, end) = size.fails.as_ref()?;
-    (end.by == By::Server && end.code != 1009).then_some(end)
+    (!matches!(end.by, By::Us(_)) && end.code != 1009).then_some(end)
 }
 
 /// A close frame with a code that says why, after a while. 1000, 1001 and 1012 say only that.

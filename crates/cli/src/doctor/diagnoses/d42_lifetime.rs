@@ -6,8 +6,8 @@ pub(super) const D42: Diagnosis = Diagnosis {
     code: "D42",
     class: Class::Socket,
     title: Text::new(
-        "connections live only so long, even with pings",
-        "ping을 보내도 연결의 수명이 정해져 있습니다",
+        "connections and streams live only so long",
+        "연결과 스트림의 수명이 정해져 있습니다",
     ),
     means: Text::new(
         "The idle connection and the one with pings, opened at different times, ended at the same age: a hard limit of a gateway, a platform or the server.",

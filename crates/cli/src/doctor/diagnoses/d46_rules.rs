@@ -82,7 +82,24 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     } else {
         return Some(seen);
     };
-    Some(seen.means(means))
+    let seen = seen.means(means);
+    let cure = if why.contains("close code") {
+        Some(said!(
+            "Let the server close with 1000 to 1003, 1007 to 1014, or a code of its own from 3000 to 4999.",
+            "서버가 1000~1003, 1007~1014, 또는 3000~4999의 자체 코드로 닫게 하십시오."
+        ))
+    } else if raw.is_some_and(|raw| raw.0.starts_with(b"<") || is_text(raw)) {
+        Some(said!(
+            "Find who writes it: the handler behind the upgrade answers as if it were an ordinary request, or something else prints into the connection. --direct URL shows whether the proxy does it.",
+            "누가 쓰는지 찾으십시오. 업그레이드 뒤의 처리기가 일반 요청처럼 답하거나, 다른 것이 이 연결에 출력합니다. 프록시 탓인지는 --direct URL로 알 수 있습니다."
+        ))
+    } else {
+        None
+    };
+    Some(match cure {
+        Some(cure) => seen.cure(cure),
+        None => seen,
+    })
 }
 
 /// Letters, where the head of a frame should be.

@@ -101,7 +101,9 @@ fn held(evidence: &Evidence) -> Option<Seen> {
 fn compressed(stream: &Stream) -> Option<Seen> {
     let gzip = stream.gzip.as_ref()?;
     let pieces = |arrivals: &[(u64, usize)]| merged(arrivals).len();
-    let (plain, coded) = (pieces(&stream.arrivals), pieces(gzip));
+    let within: Vec<_> =
+        stream.arrivals.iter().copied().filter(|(at, _)| *at <= stream.gzip_ms).collect();
+    let (plain, coded) = (pieces(&within), pieces(gzip));
     if plain < 2 || coded * 3 > plain {
         return None;
     }

@@ -6,7 +6,10 @@ use super::prelude::*;
 pub(super) const D53: Diagnosis = Diagnosis {
     code: "D53",
     class: Class::Handshake,
-    title: Text::new("the token is out of its dates", "토큰의 유효 기간이 아닙니다"),
+    title: Text::new(
+        "the token is out of its dates, or for somebody else",
+        "토큰의 유효 기간이 아니거나 다른 곳의 토큰입니다",
+    ),
     means: Text::new(
         "The server refused, and the JSON Web Token that was sent has expired, or is not valid yet: by now, or by the clock of the machine that issued it.",
         "서버가 거절했고, 보낸 JSON 웹 토큰은 만료되었거나 아직 유효하지 않습니다. 현재 시각 기준이거나 발급한 컴퓨터의 시계 기준입니다.",
@@ -45,7 +48,9 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let is_alive =
         evidence.socket.as_ref().is_none_or(|socket| socket.end.is_none() && socket.pong.is_some());
     let is_passed = evidence.size.as_ref().is_none_or(|size| size.fails.is_none());
-    if !(evidence.answer_ok && is_held && is_alive && is_passed) {
+    // A cookie may be anybody's.
+    let is_other = token.place.eq_ignore_ascii_case("cookie");
+    if is_other || !(evidence.answer_ok && is_held && is_alive && is_passed) {
         return None;
     }
     // By the server's clock, where it told it.

@@ -1,6 +1,6 @@
 //! TCP to the target, through a proxy where there is one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use madang::websocket::{ConnectError, Proxy};
 use tokio::{
@@ -8,22 +8,22 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::Way;
+use super::{Way, tap::Tap};
 use crate::doctor::evidence::{Answer, Bytes, Came, Exchange};
 
 /// A connection that leads to the target.
 pub(in crate::doctor) async fn dial(way: Way<'_>) -> Result<TcpStream, Came> {
-    let mut tcp = match timeout(way.timeout, TcpStream::connect(way.address)).await {
+    let tcp = match timeout(way.timeout, TcpStream::connect(way.address)).await {
         Ok(Ok(tcp)) => tcp,
         Ok(Err(error)) => return Err(Came::NotDialed(error.to_string())),
         Err(_) => return Err(Came::NotDialed("no answer in time".into())),
     };
     // Only speed is lost if it fails.
     drop(tcp.set_nodelay(true));
-    if let Some(proxy) = way.proxy {
-        tunnel(proxy, &mut tcp, way).await?;
-    }
-    Ok(tcp)
+    let Some(proxy) = way.proxy else { return Ok(tcp) };
+    let mut tap = Tap { tcp, seen: Arc::default() };
+    tunnel(proxy, &mut tap, way).await?;
+    Ok(tap.tcp)
 }
 
 /// Whether the proxy opens a tunnel at all, and what it says if not.
@@ -34,16 +34,18 @@ pub(in crate::doctor) async fn look(way: Way<'_>) -> Result<Duration, Box<Exchan
     Err(Box::new(Exchange { request, url: way.target.shown(), took: began.elapsed(), came }))
 }
 
-async fn tunnel(proxy: &Proxy, tcp: &mut TcpStream, way: Way<'_>) -> Result<(), Came> {
+async fn tunnel(proxy: &Proxy, tap: &mut Tap, way: Way<'_>) -> Result<(), Came> {
     let (host, port) = (way.target.host.as_str(), way.target.port);
-    let asked = proxy.tunnel(tcp, host, port);
-    match timeout_at(Instant::now() + way.timeout, asked).await {
+    let asked = timeout_at(Instant::now() + way.timeout, proxy.tunnel(tap, host, port)).await;
+    let seen = tap.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    match asked {
         Ok(Ok(())) => Ok(()),
         Ok(Err(ConnectError::Tunnel(answer))) => {
             Err(Came::NoTunnel(Answer::of(&answer, crate::doctor::redact::header)))
         }
-        Ok(Err(ConnectError::Io(_))) => Err(Came::Closed),
-        Ok(Err(error)) => Err(Came::Broken(Bytes(error.to_string().into_bytes()))),
+        Ok(Err(_)) if seen.is_empty() => Err(Came::Closed),
+        Ok(Err(_)) if seen.starts_with(b"HTTP/") => Err(Came::Broken(Bytes(seen))),
+        Ok(Err(_)) => Err(Came::Bytes(Bytes(seen))),
         Err(_) => Err(Came::Silence),
     }
 }

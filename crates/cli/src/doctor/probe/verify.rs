@@ -28,6 +28,9 @@ pub(super) fn judge(
     let time = crate::doctor::clock().clamp(read.not_before, read.not_after);
     let is_own = read.subject == read.issuer && chain.len() == 1;
     tls.trust = Some(match verify(leaf, rest, name, time, is_own, trust) {
+        _ if tls.failed.is_some() && read.weak.is_some() => {
+            Trust::Weak(read.weak.clone().unwrap_or_default())
+        }
         _ if trust.pinned.contains(leaf) => Trust::Trusted,
         trust @ (Trust::Trusted | Trust::OtherDates) => trust,
         trust => read.weak.clone().map_or(trust, Trust::Weak),
