@@ -115,7 +115,7 @@ fn section(case: &Case) -> String {
 }
 
 const WSCAT: &str = "6.1.0";
-const WEBSOCAT: &str = "1.13.0";
+const WEBSOCAT: &str = "1.14.1";
 
 /// What the doctor prints, without what differs from machine to machine.
 fn said(bed: &Bed) -> String {
