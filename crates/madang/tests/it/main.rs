@@ -11,6 +11,7 @@ mod handlers;
 mod handshake;
 mod hostile;
 mod links;
+mod links_ends;
 mod links_hostile;
 mod openapi;
 mod proxy;
