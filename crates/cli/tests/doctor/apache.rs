@@ -109,7 +109,7 @@ pub(crate) const CASES: &[Case] = &[
         make: || {
             let proxy = tunnels(443)?;
             let through = format!("http://ana:secret@127.0.0.1:{}", proxy.port);
-            Some(Bed::new(&["wss://chat.invalid:8443/ws", "--proxy", &through]).keep(proxy))
+            Some(Bed::new(&["wss://127.0.0.1:8443/ws", "--proxy", &through]).keep(proxy))
         },
     },
     Case {

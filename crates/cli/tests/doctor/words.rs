@@ -54,7 +54,7 @@ const TOLD: &[(&str, &[&str], &[&str])] = &[
     ("the network's proxy is SSH", &["no HTTP proxy"], &[]),
     ("the network's proxy does not reach the server", &["did not reach chat.invalid:443"], &[]),
     ("breaks off in the middle of the head", &["in the middle of its answer"], &[]),
-    ("IPv4 and IPv6 lead to different servers", &["over IPv6: HTTP 101|over IPv6: —"], &[]),
+    ("IPv4 and IPv6 lead to different servers", &["over IPv6: HTTP 101|over IPv6: no answer"], &[]),
     ("HAProxy wants a PROXY header, and then TLS", &["speaks TLS", "by wss://"], &["ulimit"]),
     ("any message is hung up on", &["answer to a small message"], &[]),
     ("a page in the open WebSocket", &["A page was written"], &["Send binary data"]),

@@ -47,27 +47,25 @@ fn answers_differ(evidence: &Evidence) -> Option<Seen> {
     }
     let first = evidence.dials.iter().find(|dial| dial.came == Dialed::Open)?;
     let (ours, theirs) = if first.address.is_ipv6() { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
-    let (came, answered) = (summary(&exchange.came), summary(other));
-    let seen = Seen::new([
-        said!("over {ours}: {came}", "{ours}: {came}"),
-        said!("over {theirs}: {answered}", "{theirs}: {answered}"),
-    ])?;
+    let over =
+        |family: &str, came: &Came| said!("over {family}:", "{family}:").join(&summary(came));
+    let seen = Seen::new([over(ours, &exchange.came), over(theirs, other)])?;
     Some(seen.means(said!(
         "Both addresses take connections, and only one of them leads to the server that is wanted: another program, another machine or an old one listens at the other.",
         "두 주소 모두 연결을 받지만 한쪽만 원하는 서버로 이어집니다. 다른 쪽에서는 다른 프로그램이나 다른 컴퓨터, 또는 옛 서버가 기다리고 있습니다."
     )))
 }
 
-fn summary(came: &Came) -> String {
+fn summary(came: &Came) -> Said {
     match came {
-        Came::Answer(answer) => format!("HTTP {}", answer.status),
-        Came::Silence | Came::Half(_) => "—".into(),
-        Came::Closed => "FIN".into(),
-        Came::Reset => "RST".into(),
-        Came::Bytes(bytes) | Came::Broken(bytes) => bytes.start(),
-        Came::NotDialed(why) => why.clone(),
-        Came::NoTls(TlsFault::Other(why)) => format!("TLS: {why}"),
-        Came::NoTunnel(_) | Came::NoTls(_) => "no TLS".into(),
+        Came::Answer(answer) => Said::same(format!("HTTP {}", answer.status)),
+        Came::Silence | Came::Half(_) => said!("no answer", "응답 없음"),
+        Came::Closed => Said::same("FIN"),
+        Came::Reset => Said::same("RST"),
+        Came::Bytes(bytes) | Came::Broken(bytes) => Said::same(bytes.start()),
+        Came::NotDialed(why) => Said::same(why.clone()),
+        Came::NoTls(TlsFault::Other(why)) => Said::same(format!("TLS: {why}")),
+        Came::NoTunnel(_) | Came::NoTls(_) => said!("no TLS", "TLS 없음"),
     }
 }
 
