@@ -26,8 +26,8 @@ use super::{
 const MOMENT: Duration = Duration::from_secs(1);
 /// A compressed stream is watched so long at most.
 const GZIP_TIME: Duration = Duration::from_secs(10);
-/// A chain of redirects is followed so far; browsers go to 20.
-const REDIRECTS: usize = 5;
+/// A chain of redirects is followed as far as browsers do.
+const REDIRECTS: usize = 20;
 /// Polls of one session, each on a connection of its own.
 const POLLS: usize = 4;
 
@@ -203,8 +203,8 @@ async fn sockjs(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     upgrade(ask, way.to(&socket), evidence).await;
 }
 
-/// A session of polling, and requests of it on connections of their own. Nothing is said on it: an
-/// empty body is an error to who knows the session, and a 404 to who does not.
+/// A session of polling, and requests of it on connections of their own, each with no message at all:
+/// whoever knows the session has nothing against that, others answer 404.
 async fn sockjs_polls(ask: &Ask, way: Way<'_>, base: &str, evidence: &mut Evidence) {
     let mut post = get(ask);
     post.method = "POST";
@@ -218,6 +218,8 @@ async fn sockjs_polls(ask: &Ask, way: Way<'_>, base: &str, evidence: &mut Eviden
         post.headers.push(("Cookie".into(), opened.cookies.join("; ")));
     }
     evidence.polls.push(opened.exchange);
+    post.body = Some("[]");
+    post.headers.push(("Content-Type".into(), "text/plain;charset=UTF-8".into()));
     let send = way.target.at(&format!("{session}/xhr_send"));
     for _ in 0..POLLS {
         evidence.polls.push(http::ask(way.to(&send), &post).await.exchange);
@@ -277,9 +279,17 @@ async fn events(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
     asking.streaming = true;
     asking.headers.push(("Accept".into(), "text/event-stream".into()));
     let (mut target, mut address) = (way.target.clone(), way.address);
+    let mut before: Option<Got> = None;
     for _ in 0..REDIRECTS {
         let here = Way { target: &target, address, secure: target.secure, ..way };
         let got = http::ask(here, &asking).await;
+        if let Some(before) = before.take()
+            && got.exchange.came.answer().is_none()
+        {
+            // It leads nowhere: what counts is what led there.
+            evidence.redirects.pop();
+            return watched(ask, way, &asking, evidence, before).await;
+        }
         let next = got.exchange.came.answer().and_then(|answer| redirect(&target, answer));
         let place = match &next {
             Some(next) if is_same_place(next, &target) || way.proxy.is_some() => Some(address),
@@ -290,6 +300,8 @@ async fn events(ask: &Ask, way: Way<'_>, evidence: &mut Evidence) {
             return watched(ask, here, &asking, evidence, got).await;
         };
         (target, address) = (next, place);
+        evidence.redirects.push(got.exchange.clone());
+        before = Some(got);
         // No more than a browser takes along.
         if !is_same_place(&target, way.target) {
             asking.headers.retain(|(name, _)| !redact::is_proof(name));

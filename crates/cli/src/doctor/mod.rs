@@ -132,6 +132,7 @@ fn nothing_yet(ask: &Ask) -> Evidence {
         size: None,
         stream: None,
         polls: Vec::new(),
+        redirects: Vec::new(),
         token: token::find(ask),
         clock_ahead: None,
         now: clock(),

@@ -162,7 +162,9 @@ fn upgrade(proxy: Proxy) -> &'static str {
              backend madang\n    server one 127.0.0.1:8000"
         }
         Proxy::Caddy => {
-            "# Caddy passes Upgrade by itself, unless `header_up -Upgrade` takes it away\nreverse_proxy /ws* 127.0.0.1:8000"
+            "# Caddy passes Upgrade by itself, unless `header_up -Upgrade` takes it away\n\
+             # what serves files goes into a `handle` of its own below, with its `try_files`\n\
+             handle /ws* {\n    reverse_proxy 127.0.0.1:8000\n}"
         }
         Proxy::Traefik => {
             "# Traefik passes Upgrade by itself; look for a `headers` middleware that sets\n\
@@ -183,7 +185,9 @@ fn idle(proxy: Proxy) -> &'static str {
             "# of the server or the virtual host: it ends tunnels as well\nTimeout 3600"
         }
         Proxy::Haproxy => "timeout tunnel 1h\ntimeout client-fin 30s",
-        Proxy::Caddy => "reverse_proxy 127.0.0.1:8000 {\n    stream_timeout 24h\n}",
+        Proxy::Caddy => {
+            "# Caddy cuts no idle WebSocket unless `stream_timeout` is set: look before and behind it"
+        }
         Proxy::Traefik => {
             "# static configuration: entryPoints.NAME.transport.respondingTimeouts;\n# then the balancer before it"
         }

@@ -110,7 +110,7 @@ pub(super) fn evidence(evidence: &mut Evidence, secrets: &[String]) {
         exchange(&mut look.exchange, secrets);
         look.socket.iter_mut().for_each(|it| socket(it, secrets));
     }
-    for it in evidence.answer.iter_mut().chain(&mut evidence.polls) {
+    for it in evidence.answer.iter_mut().chain(&mut evidence.polls).chain(&mut evidence.redirects) {
         exchange(it, secrets);
     }
     evidence.socket.iter_mut().for_each(|it| socket(it, secrets));

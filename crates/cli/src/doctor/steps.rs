@@ -22,6 +22,7 @@ pub(super) fn all(evidence: &Evidence) -> Vec<Step> {
     steps.extend(tunnel(evidence));
     steps.extend(tls(evidence));
     steps.extend(no_polling(evidence));
+    steps.extend(redirects(evidence));
     steps.extend(answer(evidence));
     steps.extend(socket(evidence));
     steps.extend(hold(evidence));
@@ -139,6 +140,16 @@ fn fault(fault: &TlsFault) -> Said {
         TlsFault::OldVersion(_) => said!("only old versions", "오래된 버전뿐"),
         TlsFault::Other(why) => Said::same(why.clone()),
     }
+}
+
+fn redirects(evidence: &Evidence) -> Vec<Step> {
+    let line = |exchange: &super::evidence::Exchange| {
+        let answer = exchange.came.answer()?;
+        let (status, to) = (answer.status, answer.header("location").unwrap_or_default());
+        let text = said!("HTTP {status}, to {to}", "HTTP {status}, {to}(으)로");
+        Some(step(true, "redirect", "이동", text))
+    };
+    evidence.redirects.iter().filter_map(line).collect()
 }
 
 fn no_polling(evidence: &Evidence) -> Option<Step> {

@@ -141,7 +141,7 @@ pub(crate) const CASES: &[Case] = &[
             says(
                 "/ws",
                 "503 Service Temporarily Unavailable\r\nServer: nginx",
-                "<html><head><title>503 Service Temporarily Unavailable</title></head></html>",
+                "<html><head><title>503 Service Temporarily Unavailable</title></head><body><hr><center>nginx</center></body></html>",
             )
         },
     },
@@ -173,6 +173,15 @@ pub(crate) const CASES: &[Case] = &[
                 "503 Backend fetch failed\r\nServer: Varnish\r\nRetry-After: 5",
                 "<h1>Error 503 Backend fetch failed</h1>",
             )
+        },
+    },
+    Case {
+        name: "503 of an application behind nginx",
+        codes: &["D32"],
+        exit: 30,
+        make: || {
+            let head = "503 Service Unavailable\r\nServer: nginx\r\nContent-Type: application/json";
+            says("/ws", head, "{\"error\":\"maintenance\"}")
         },
     },
     Case {

@@ -153,3 +153,46 @@ fn a_redirect_to_another_server_is_followed() {
     let told = examine(&[url, "--as".into(), "sse".into(), "--timeout".into(), "1s".into()]);
     assert_eq!((told.exit, told.codes.len()), (0, 0), "{}", told.json["steps"]);
 }
+
+#[test]
+fn each_place_of_a_redirect_must_let_the_page_in() {
+    let there = stream(|stream, _| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nAccess-Control-Allow-Origin: *\r\nTransfer-Encoding: chunked\r\n\r\n";
+        drop(stream.write_all(&[head.as_bytes(), &chunk("data: 1\n\n")].concat()));
+        wire::listen(stream);
+    });
+    let place = there.url("/sse").replace("ws://", "http://");
+    let server = Server::new(move |mut stream, _| {
+        if head(&mut stream).is_some() {
+            say(&mut stream, &format!("307 Temporary Redirect\r\nLocation: {place}"), "");
+        }
+    });
+    let url = server.url("/events").replace("ws://", "http://");
+    let page = ["--as", "sse", "--timeout", "1s", "--origin"];
+    let told = |origin: &str| examine(&Bed::new(&[&url]).and(&page).and(&[origin]).arguments);
+    assert_eq!(told("https://a.example").codes, ["D50"]);
+    let own = server.url("").replace("ws://", "http://");
+    assert_eq!(told(&own).codes, Vec::<String>::new());
+}
+
+#[test]
+fn a_redirect_that_leads_nowhere_is_what_counts() {
+    let nobody = Server::new(|_, _| {}).url("/sse").replace("ws://", "http://");
+    for (place, code, words) in
+        [(nobody.as_str(), "D34", "leads nowhere"), ("/login?next=/sse", "D20", "login page")]
+    {
+        let place = place.to_owned();
+        let server = Server::new(move |mut stream, _| {
+            let Some(head) = head(&mut stream) else { return };
+            if head.path() == "/sse" {
+                say(&mut stream, &format!("302 Found\r\nLocation: {place}"), "");
+            } else {
+                say(&mut stream, "200 OK\r\nContent-Type: text/html", "<html>Who are you?</html>");
+            }
+        });
+        let url = server.url("/sse").replace("ws://", "http://");
+        let told = examine(&Bed::new(&[&url, "--as", "sse", "--timeout", "1s"]).arguments);
+        assert_eq!(told.codes, [code], "{}", told.json["steps"]);
+        assert!(told.json["findings"].to_string().contains(words), "{}", told.json["findings"]);
+    }
+}

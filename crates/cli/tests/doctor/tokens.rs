@@ -90,7 +90,7 @@ fn a_session_of_sockjs_on_two_nodes() {
                     wire::say(&mut stream, "200 OK", "o\n");
                 }
                 "xhr_send" if opened.lock().unwrap().contains(&here) => {
-                    wire::say(&mut stream, "500 Internal Server Error", "Payload expected.");
+                    wire::say(&mut stream, "204 No Content", "");
                 }
                 "websocket" => {
                     if wire::upgrade(&mut stream, &head, &wire::Answering::default()) {

@@ -6,9 +6,9 @@ use http::{Response, StatusCode, Version};
 use super::client::HeadError;
 
 /// Most bytes of a response's head, with the interim responses before it.
-pub const MAX_HEAD: usize = 16 * 1024;
+pub const MAX_HEAD: usize = 64 * 1024;
 /// Most header lines of a response.
-pub const MAX_HEADERS: usize = 100;
+pub const MAX_HEADERS: usize = 256;
 
 const START: &[u8] = b"HTTP/1.";
 

@@ -27,6 +27,13 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal().filter(|answer| matches!(answer.status, 200 | 204))?;
     let seen = Seen::answer(answer);
     if evidence.wanted == Wanted::Events {
+        let to = |hop: &Exchange| hop.came.answer()?.header("location").map(str::to_owned);
+        let last = evidence.redirects.last().and_then(to);
+        if last.is_some_and(|to| super::d28_redirect::is_login(&to)) {
+            let mut seen = super::d28_redirect::logged_out(seen);
+            seen.no_proxy = true;
+            return Some(seen);
+        }
         return Some(events(answer, seen));
     }
     let means = if is_shell(answer) { START_PAGE } else { D20.means };

@@ -10,8 +10,8 @@ pub(super) const D26: Diagnosis = Diagnosis {
         "서버가 업그레이드를 요구하는데 이번 요청에서는 보지 못했습니다",
     ),
     means: Text::new(
-        "426 Upgrade Required: what reached the server was an ordinary GET (a proxy lost the upgrade, or an HTTP/2 front cannot carry it to HTTP/1.1), or it speaks another version of WebSocket.",
-        "426 Upgrade Required. 서버에 도착한 것은 평범한 GET이거나(프록시가 업그레이드를 버렸거나, 앞단의 HTTP/2가 HTTP/1.1로 옮기지 못함), 서버가 다른 버전의 WebSocket을 씁니다.",
+        "What reached the server was an ordinary GET (a proxy lost the upgrade, or an HTTP/2 front cannot carry it to HTTP/1.1), or it speaks another version of WebSocket.",
+        "서버에 도착한 것은 평범한 GET이거나(프록시가 업그레이드를 버렸거나, 앞단의 HTTP/2가 HTTP/1.1로 옮기지 못함), 서버가 다른 버전의 WebSocket을 씁니다.",
     ),
     cure: Text::new(
         "Let every proxy on the way pass the upgrade on; --direct URL shows whether one is to blame.",

@@ -99,7 +99,10 @@ fn heals(evidence: &Evidence) -> bool {
 
 fn is_origin(answer: &Answer) -> bool {
     let body = answer.lower();
-    let says = body.contains("origin") && !body.contains("original");
+    let says = body.contains("origin")
+        && !["original", "origin server", "origin is unreachable"]
+            .iter()
+            .any(|other| body.contains(other));
     answer.header("madang-code") == Some("M401") || says || refuses_origin(answer)
 }
 

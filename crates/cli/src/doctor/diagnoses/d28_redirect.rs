@@ -31,20 +31,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let answer = evidence.refusal().filter(fits)?;
     let seen = Seen::answer(answer);
     let to = answer.header("location").unwrap_or_default();
-    let path = to.split('?').next().unwrap_or_default().to_lowercase();
-    if ["login", "signin", "sign_in", "sso", "oauth", "auth/"]
-        .iter()
-        .any(|word| path.contains(word))
-    {
-        return Some(seen
-            .means(said!(
-                "It leads to a login page: the session is missing or over.",
-                "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
-            ))
-            .cure(said!(
-                "Log in, and send what the login gave: --header 'Cookie: …' or --token; a page has to log in before it opens the WebSocket.",
-                "로그인해서 받은 것을 보내십시오: --header 'Cookie: …' 또는 --token. 페이지는 WebSocket을 열기 전에 로그인해야 합니다."
-            )));
+    if is_login(to) {
+        return Some(logged_out(seen));
     }
     let ws = to.replacen("https://", "wss://", 1).replacen("http://", "ws://", 1);
     Some(seen.lines(if ws.contains("://") {
@@ -52,4 +40,22 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     } else {
         Vec::new()
     }))
+}
+
+/// By the name of its path.
+pub(super) fn is_login(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default().to_lowercase();
+    ["login", "signin", "sign_in", "sso", "oauth", "auth/"].iter().any(|word| path.contains(word))
+}
+
+pub(super) fn logged_out(seen: Seen) -> Seen {
+    seen
+            .means(said!(
+                "It leads to a login page: the session is missing or over.",
+                "로그인 페이지로 보냅니다. 세션이 없거나 끝났습니다."
+            ))
+            .cure(said!(
+                "Log in, and send what the login gave: --header 'Cookie: …' or --token; a page has to log in before it opens the WebSocket.",
+                "로그인해서 받은 것을 보내십시오: --header 'Cookie: …' 또는 --token. 페이지는 WebSocket을 열기 전에 로그인해야 합니다."
+            ))
 }

@@ -131,11 +131,8 @@ pub(super) fn is_backend(answer: &Answer) -> bool {
         || Proxy::of(answer) == Some(Proxy::Alb)
 }
 
-/// nginx that does not tell its version, as ingress-nginx does not: most often a service of
-/// Kubernetes without a pod that is ready.
+/// nginx' own page without its version, as ingress-nginx has it: most often a service of Kubernetes
+/// without a pod that is ready. Its `Server` stands on every answer, also of others.
 pub(super) fn is_ingress(answer: &Answer) -> bool {
-    let told = |text: &str| text.contains("nginx/");
-    Proxy::of(answer) == Some(Proxy::Nginx)
-        && !told(answer.header("server").unwrap_or_default())
-        && !told(&answer.lower())
+    answer.lower().contains("<center>nginx</center>")
 }

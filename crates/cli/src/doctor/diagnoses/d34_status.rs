@@ -156,6 +156,18 @@ fn known(answer: &Answer) -> Option<Told> {
             "Look at the time-outs of the proxies in front of nginx: the first is shorter than the server's answer takes.",
             "nginx 앞의 프록시들의 시간 제한을 보십시오. 서버가 답하는 시간보다 짧은 것이 있습니다."
         ),
+        500 if is_own_page(answer) => told!(
+            "The proxy failed by itself, before it asked anybody, or could not use the answer.",
+            "프록시가 누구에게 묻기도 전에 스스로 실패했거나, 받은 답을 쓰지 못했습니다.",
+            "The proxy's error log has the reason (Apache: `SSLProxyEngine on` is missing for https://, a rewrite in a circle).",
+            "프록시의 오류 로그에 이유가 있습니다(Apache: https://에 `SSLProxyEngine on`이 없음, 재작성 순환)."
+        ),
+        464 => told!(
+            "AWS ALB (464): the protocol version of the target group (HTTP/2 or gRPC) does not fit a request of HTTP/1.1.",
+            "AWS ALB(464): 대상 그룹의 프로토콜 버전(HTTP/2나 gRPC)이 HTTP/1.1 요청과 맞지 않습니다.",
+            "Give the path a target group with the protocol version HTTP1.",
+            "이 경로에 프로토콜 버전이 HTTP1인 대상 그룹을 쓰십시오."
+        ),
         500 => told!(
             "The application failed while it handled the handshake.",
             "애플리케이션이 핸드셰이크를 처리하다 실패했습니다.",
@@ -194,4 +206,9 @@ fn unknown(answer: &Answer) -> Told {
         ),
     };
     (means, None)
+}
+
+fn is_own_page(answer: &Answer) -> bool {
+    let body = answer.lower();
+    body.contains("<center>nginx") || body.contains("<address>apache/")
 }

@@ -71,14 +71,18 @@ pub(super) fn of_stream(evidence: &Evidence) -> Option<Seen> {
     let time = |ms: u64| seconds(std::time::Duration::from_millis(ms));
     let (age, silence) = (time(stream.watched_ms), time(quiet));
     let mut wire = vec![said!(
-        "the stream was cut after {age} s, {silence} s after the last event, without the end that HTTP has",
-        "스트림이 {age}초 뒤에, 마지막 이벤트로부터 {silence}초 뒤에, HTTP의 끝 표시 없이 끊김"
+        "the stream was cut after {age} s, when nothing had come for {silence} s, without the end that HTTP has",
+        "스트림이 {age}초 뒤에, {silence}초 동안 아무것도 오지 않다가, HTTP의 끝 표시 없이 끊김"
     )];
     if let Some(again) = stream.again.map(time) {
         wire.push(said!("another one: after {again} s", "다른 스트림: {again}초 뒤"));
     }
     let below = (quiet / 1_600).max(1);
-    Some(Seen::new(wire)?.cure(said!(
+    let seen = Seen::new(wire)?.means(said!(
+        "A stream on which nothing comes is ended without a word: by an idle limit of a proxy or balancer, or by the server itself, which crashes or drops it. --direct URL, or the log of the server, tells the two apart.",
+        "아무것도 오지 않는 스트림이 말없이 끝납니다. 프록시나 로드 밸런서의 유휴 한도이거나, 서버 자신이 죽거나 끊은 것입니다. --direct URL이나 서버 로그로 가릴 수 있습니다."
+    ));
+    Some(seen.cure(said!(
         "Send a comment (`:` and an empty line) every {below} s at most, or raise the read time-out of the proxy:",
         "늦어도 {below}초마다 주석(`:`과 빈 줄)을 보내거나 프록시의 읽기 제한 시간을 올리십시오:"
     )))

@@ -74,6 +74,18 @@ fn of_stream(evidence: &Evidence) -> Option<Seen> {
         wire.push(said!("another one: after {again} s", "다른 스트림: {again}초 뒤"));
     }
     let seen = Seen::new(wire)?;
+    if stream.broken {
+        return Some(
+            seen.means(said!(
+                "It breaks off while events flow: the server crashes or drops it, or something on the way has a limit for the whole answer. An EventSource comes back after some seconds; what is published in between is lost without `id` and Last-Event-ID.",
+                "이벤트가 오는 도중에 끊깁니다. 서버가 죽거나 끊었거나, 중간 어딘가에 응답 전체에 대한 한도가 있습니다. EventSource는 몇 초 뒤 다시 접속하지만, `id`와 Last-Event-ID가 없으면 그 사이에 발행된 것은 사라집니다."
+            ))
+            .cure(said!(
+                "Look in the logs of the server and of the proxy at this time; --direct URL shows which of the two it is.",
+                "이 시각의 서버와 프록시 로그를 보십시오. --direct URL로 어느 쪽인지 알 수 있습니다."
+            )),
+        );
+    }
     Some(
         seen.means(said!(
             "An EventSource comes back after some seconds, each time, for ever: what is published in between is lost without `id` and Last-Event-ID.",

@@ -55,7 +55,12 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
             ))
         });
     }
-    proxied.then_some(seen)
+    proxied.then(|| {
+        seen.means(said!(
+            "Something on the way gathers the stream (buffering, gzip) and lets it through in pieces; or the application itself sends several events at a time: --direct URL tells.",
+            "중간에서 스트림을 모았다가(버퍼링, gzip) 한꺼번에 보내거나, 애플리케이션이 스스로 여러 이벤트를 한 번에 보냅니다. --direct URL로 알 수 있습니다."
+        ))
+    })
 }
 
 /// Not even the head comes, though the server speaks: directly, or at another path.

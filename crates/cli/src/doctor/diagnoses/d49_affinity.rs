@@ -28,7 +28,7 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let answers: Vec<_> = polls.iter().filter_map(|poll| poll.came.answer()).collect();
     let unknown = |answer: &Answer| super::engine_error(answer) == Some(1) || answer.status == 404;
     let bad = answers.iter().filter(|answer| unknown(answer)).count();
-    let good = answers.iter().filter(|answer| answer.status == 200).count();
+    let good = answers.iter().filter(|answer| matches!(answer.status, 200 | 204)).count();
     if bad == 0 || good == 0 {
         return None;
     }

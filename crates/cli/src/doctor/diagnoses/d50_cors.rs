@@ -1,6 +1,7 @@
 //! CORS.
 
 use super::prelude::*;
+use crate::doctor::target::Target;
 
 pub(super) const D50: Diagnosis = Diagnosis {
     code: "D50",
@@ -25,7 +26,16 @@ pub(super) const D50: Diagnosis = Diagnosis {
 
 fn sees(evidence: &Evidence) -> Option<Seen> {
     let origin = evidence.sent.origin.as_deref()?;
-    if origin == evidence.target.own_origin() {
+    // Of a stream that was redirected its last place counts, and each on the way.
+    let is_foreign = |exchange: &&Exchange| {
+        Target::read(&exchange.url).is_ok_and(|target| target.own_origin() != origin)
+    };
+    let mut hops = evidence.redirects.iter().filter(is_foreign);
+    let hop = hops.find_map(|hop| {
+        let answer = hop.came.answer()?;
+        Some((fault(answer, origin, evidence.sent.cookie)?, answer))
+    });
+    if hop.is_none() && !evidence.answer.iter().chain(&evidence.polls).any(|one| is_foreign(&one)) {
         return None;
     }
     // What a server says to a request that it cannot read is no page's concern.
@@ -36,7 +46,8 @@ fn sees(evidence: &Evidence) -> Option<Seen> {
     let credentials =
         matches!(evidence.door, crate::doctor::ask::Door::Sockjs) || evidence.sent.cookie;
     let mut actual = polled.chain(streamed);
-    let found = actual.find_map(|answer| Some((fault(answer, origin, credentials)?, answer)));
+    let found = hop
+        .or_else(|| actual.find_map(|answer| Some((fault(answer, origin, credentials)?, answer))));
     let found = found.or_else(|| {
         let answer = evidence.looked(LookKind::Preflight)?;
         Some((preflight(answer, origin, credentials, &asked(evidence))?, answer))

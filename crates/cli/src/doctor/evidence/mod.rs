@@ -46,6 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) stream: Option<Stream>,
     /// The polls of a fallback, in order.
     pub(crate) polls: Vec<Exchange>,
+    /// What led to the stream, in order.
+    pub(crate) redirects: Vec<Exchange>,
     pub(crate) token: Option<Token>,
     /// Seconds by which this machine's clock is ahead of a `Date` that was seen.
     pub(crate) clock_ahead: Option<i64>,
