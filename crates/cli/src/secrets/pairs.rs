@@ -125,6 +125,16 @@ impl<'a> Name<'a> {
         ["pass", "pwd", "pw", "pin", "secret"].iter().any(|part| lower.contains(part))
     }
 
+    /// Whether what follows is the rest of a sentence.
+    fn begins_sentence(&self, rest: &str) -> bool {
+        let (word, more) = rest.split_at(rest.find([' ', '\r', '\n']).unwrap_or(rest.len()));
+        match self.place {
+            Place::Within => is_sentence(word, more, self.is_made_up()),
+            Place::Line => !self.is_made_up() && !self.is_login() && is_sentence(word, more, false),
+            Place::Query => false,
+        }
+    }
+
     /// Headers, whose values are words in any form.
     fn is_login(&self) -> bool {
         let lower = self.text.to_ascii_lowercase();
@@ -154,7 +164,6 @@ impl<'a> Value<'a> {
             return None;
         }
         let rest = text.strip_prefix('>').unwrap_or(text).trim_start_matches([' ', '\t']);
-        let has_gap = rest.len() < text.len();
         let at = text.len() - rest.len();
         let quoted = rest.trim_start_matches('\\');
         if quoted.starts_with(['"', '\'']) {
@@ -172,6 +181,16 @@ impl<'a> Value<'a> {
         if rest.starts_with(['{', '[', '(']) {
             return None;
         }
+        let has_gap = rest.len() < text.len();
+        let is_prose = has_gap && is_colon && !name.is_quoted && name.begins_sentence(rest);
+        (!is_prose).then(|| Self { at, text: Self::bare(rest, is_colon, name) })
+    }
+
+    /// What has no quotes ends where its place has its ends.
+    fn bare(rest: &'a str, is_colon: bool, name: &Name<'_>) -> &'a str {
+        if let Some(length) = parameters(rest).filter(|_| name.is_login()) {
+            return rest.get(..length).unwrap_or(rest);
+        }
         let ends: &str = match name.place {
             _ if name.is_quoted => ",}] \t\r\n\"\\",
             Place::Line if is_colon => "\r\n\\\"<",
@@ -180,22 +199,9 @@ impl<'a> Value<'a> {
         };
         let end = rest.find(|c| ends.contains(c)).unwrap_or(rest.len());
         let value = rest.get(..end).unwrap_or(rest);
-        let is_bare = !name.is_quoted && is_colon;
-        let is_within = name.place == Place::Within && is_bare;
-        let (word, more) = rest.split_at(rest.find([' ', '\r', '\n']).unwrap_or(rest.len()));
-        let is_prose = match name.place {
-            Place::Within => is_sentence(word, more, name.is_made_up()),
-            Place::Line => !name.is_made_up() && !name.is_login() && is_sentence(word, more, false),
-            Place::Query => false,
-        };
-        if is_bare && has_gap && is_prose {
-            return None;
-        }
-        if let Some(length) = parameters(rest).filter(|_| name.is_login()) {
-            return Some(Self { at, text: rest.get(..length).unwrap_or(rest) });
-        }
+        let is_within = name.place == Place::Within && !name.is_quoted && is_colon;
         let value = if is_within { with_scheme(rest, value, ends) } else { value };
-        Some(Self { at, text: value.trim_end() })
+        value.trim_end()
     }
 
     /// Up to the same quote; a quote that is escaped more often is part of the value.
