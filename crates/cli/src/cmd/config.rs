@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, say};
+use super::{Failure, say, serve};
 use crate::config::{self, Flags, Problems};
 
 /// Flags of `madang check-config`.
@@ -23,7 +23,10 @@ pub(crate) fn run(arguments: CheckConfig) -> Result<(), Failure> {
     if arguments.sample {
         return say(config::sample().as_bytes());
     }
-    config::load(&Flags::of_file(arguments.file)).map_err(problems)?;
+    let settings = config::load(&Flags::of_file(arguments.file)).map_err(problems)?;
+    // The files that it names are read as `madang serve` reads them.
+    let tls = serve::tls(&settings).map_err(serve::bad_tls)?;
+    serve::build(&settings, tls)?;
     say(b"The configuration is good.\n")
 }
 

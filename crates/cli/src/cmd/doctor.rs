@@ -12,7 +12,7 @@ use clap::{
 use http::{HeaderName, HeaderValue};
 use madang::websocket::Proxy;
 
-use super::{Failure, runtime, say};
+use super::{Failure, runtime, say, serve};
 use crate::{
     client::{read_header, read_proxy},
     config,
@@ -235,8 +235,17 @@ fn look_at_node(doctor: &Doctor) -> Result<Vec<node::Check>, Failure> {
         listen: settings.list("server.listen").to_vec(),
         config: doctor.config.clone(),
         certificate: settings.text("tls.cert").map(PathBuf::from),
+        fault: fault(&settings),
     };
     Ok(runtime()?.block_on(node::examine(&node)))
+}
+
+/// Why `madang serve` would not start with it, by the code that it belongs to.
+fn fault(settings: &config::Settings) -> Option<(&'static str, String)> {
+    match serve::tls(settings) {
+        Ok(tls) => serve::build(settings, tls).err().map(|fault| ("M107", fault.to_string())),
+        Err(error) => Some(("M102", error.to_string())),
+    }
 }
 
 /// `500ms`, `90s`, `5m`, `1h`, or seconds.

@@ -8,7 +8,7 @@ use madang::{
     codes::Code,
     hub,
     proto::{PROTOCOLS, socketio},
-    tls::TlsConfig,
+    tls::{TlsConfig, TlsError},
     ws,
 };
 
@@ -42,7 +42,7 @@ pub(crate) fn run(serve: Serve) -> Result<(), Failure> {
         // Before the greeting: whoever has read it may stop the server.
         let stop = madang::stop_signal().map_err(|error| explain(error.into()))?;
         let mut hangups = hangups()?;
-        let tls = tls(&settings)?;
+        let tls = tls(&settings).map_err(bad_tls)?;
         let running = build(&settings, tls.clone())?.start().map_err(explain)?;
         greet(&running, tls.as_ref());
         let mut reload = Reload { flags: serve.flags, settings, tls, change_log };
@@ -118,7 +118,8 @@ impl Reload {
     }
 }
 
-fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure> {
+/// All but the start: what fails here is wrong with the configuration.
+pub(super) fn build(settings: &Settings, tls: Option<TlsConfig>) -> Result<Server, Failure> {
     let mut server = Server::with_hub(hub::Hub::new(hub_config(settings)))
         .limits(ws::Limits {
             max_message: settings.size("websocket.max_message"),
@@ -247,22 +248,24 @@ fn existing(folder: &str) -> Result<&Path, Failure> {
 }
 
 /// What the section `tls` asks for.
-fn tls(settings: &Settings) -> Result<Option<TlsConfig>, Failure> {
-    let bad =
-        |error: madang::tls::TlsError| Failure::Usage(format!("{}: {error}", Code::M102.counted()));
+pub(super) fn tls(settings: &Settings) -> Result<Option<TlsConfig>, TlsError> {
     let config = match (settings.text("tls.cert"), settings.text("tls.key")) {
         (Some(certificates), Some(key)) => TlsConfig::from_files(certificates, key),
         _ if settings.switch("tls.self_signed") => TlsConfig::self_signed(madang::lan_addresses()),
         _ => return Ok(None),
     };
-    let config = config.map_err(bad)?;
     match settings.text("tls.client_ca") {
         Some(file) => {
             let are_optional = settings.switch("tls.client_optional");
-            config.client_certificates(file, are_optional).map(Some).map_err(bad)
+            config?.client_certificates(file, are_optional).map(Some)
         }
-        None => Ok(Some(config)),
+        None => config.map(Some),
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` calls")]
+pub(super) fn bad_tls(error: TlsError) -> Failure {
+    Failure::Usage(format!("{}: {error}", Code::M102.counted()))
 }
 
 fn explain(error: madang::Error) -> Failure {

@@ -128,7 +128,10 @@ fn sections(notes: &str) -> Roff {
             roff.control("SH", [new]);
         }
         section = new;
-        paragraph(block, &mut roff);
+        // The section says so already; items begin with spaces.
+        let text = block.strip_prefix(CODES).unwrap_or(block);
+        let text = text.strip_prefix(['\n', ' ']).unwrap_or(text);
+        paragraph(text, &mut roff);
     }
     roff
 }
@@ -151,8 +154,11 @@ fn paragraph(block: &str, roff: &mut Roff) {
     }
 }
 
+/// How the paragraph begins that has the exit codes.
+const CODES: &str = "Exit codes:";
+
 fn is_codes(block: &str) -> bool {
-    block.starts_with("Exit codes")
+    block.starts_with(CODES)
 }
 
 /// `  10  what it means`: a line of a list.

@@ -1,5 +1,6 @@
 //! `madang doctor --server`: the machine that this runs on, and the Madang server on it.
 
+mod answer;
 mod keeper;
 mod listener;
 
@@ -44,6 +45,8 @@ pub(crate) struct Node {
     /// The file, where one was named.
     pub(crate) config: Option<PathBuf>,
     pub(crate) certificate: Option<PathBuf>,
+    /// Why `madang serve` would not start with it, and the code of that.
+    pub(crate) fault: Option<(&'static str, String)>,
 }
 
 fn check(ok: bool, code: &'static str, text: Said, lines: &[&str]) -> Check {
@@ -62,7 +65,11 @@ pub(crate) async fn examine(node: &Node) -> Vec<Check> {
     checks.extend(ports());
     checks.extend(backlog());
     checks.extend(conntrack());
-    checks.extend(node.certificate.as_deref().map(certificate));
+    checks.extend(node.fault.as_ref().map(|(code, why)| {
+        let test = listener::command("check-config", node.config.as_deref());
+        check(false, code, Said::same(why), &[&test])
+    }));
+    checks.extend(node.certificate.as_deref().and_then(certificate));
     checks.push(keeper::look());
     checks
 }
@@ -187,39 +194,36 @@ fn conntrack() -> Option<Check> {
     ))
 }
 
-/// Days that the certificate of the configuration has left.
-fn certificate(file: &Path) -> Check {
+/// Days that the certificate of the configuration has left. One that cannot be read is the fault of
+/// the configuration.
+fn certificate(file: &Path) -> Option<Check> {
     let shown = file.display();
     let renew = &["certbot renew --force-renewal", "kill -HUP $(pidof madang)"];
-    let read = match fs::read(file) {
-        Ok(pem) => CertificateDer::pem_slice_iter(&pem)
-            .next()
-            .and_then(|first| probe::cert::read(&first.ok()?)),
-        Err(error) => {
-            return check(false, "M102", said!("{shown}: {error}", "{shown}: {error}"), &[]);
-        }
-    };
-    let Some(read) = read else {
-        let text = said!(
-            "{shown} is no certificate that can be read",
-            "{shown}: 읽을 수 있는 인증서가 아님"
-        );
-        return check(false, "M102", text, &[]);
-    };
+    let pem = fs::read(file).ok()?;
+    let first = CertificateDer::pem_slice_iter(&pem).next()?.ok()?;
+    let read = probe::cert::read(&first)?;
     let now = clock();
     let (from, to) = (date(read.not_before), date(read.not_after));
-    let days = |seconds: i64| seconds / 86_400;
     if now < read.not_before {
         let text = said!("{shown} is not valid before {from}", "{shown}: {from}부터 유효함");
-        return check(false, "D10", text, &[]);
+        return Some(check(false, "D10", text, &[]));
     }
     if now > read.not_after {
-        let ago = days(now.saturating_sub(read.not_after));
-        let text =
-            said!("{shown} expired {ago} days ago, at {to}", "{shown}: {ago}일 전에 만료됨 ({to})");
-        return check(false, "D10", text, renew);
+        let (ago, unit) = days(now.saturating_sub(read.not_after));
+        let text = said!(
+            "{shown} expired {ago} {unit} ago, at {to}",
+            "{shown}: {ago}일 전에 만료됨 ({to})"
+        );
+        return Some(check(false, "D10", text, renew));
     }
     let left = read.not_after.saturating_sub(now);
-    let days = days(left);
-    check(left > SOON, "D10", said!("{shown}: {days} days left", "{shown}: {days}일 남음"), renew)
+    let (days, unit) = days(left);
+    let text = said!("{shown}: {days} {unit} left", "{shown}: {days}일 남음");
+    Some(check(left > SOON, "D10", text, renew))
+}
+
+/// Whole days, and the word for so many.
+fn days(seconds: i64) -> (i64, &'static str) {
+    let days = seconds / 86_400;
+    (days, if days == 1 { "day" } else { "days" })
 }

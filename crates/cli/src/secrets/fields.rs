@@ -45,15 +45,63 @@ pub(super) fn without_fields(text: &str, instead: &str) -> String {
                 hide(from + range.start..from + range.end);
             }
         }
-        let inner = rest.get(end + 1..).unwrap_or_default();
-        let inner = inner.split('<').next().unwrap_or_default();
-        if kind(name) == Kind::Secret && !tag.ends_with('/') && !is_harmless(inner) {
+        let body = rest.get(end + 1..).unwrap_or_default();
+        if let Some(cell) = cell(name, body) {
+            let start = from + end + 1;
+            hide(start + cell.start..start + cell.end);
+        }
+        let inner = body.split('<').next().unwrap_or_default();
+        let behind = body.get(inner.len()..).unwrap_or_default();
+        // `Bearer <token>` is no element: none is closed, and none was cut.
+        let is_element = behind.starts_with("</") || (behind.is_empty() && !inner.contains(' '));
+        let is_element = is_element && kind(name) == Kind::Secret && !tag.ends_with('/');
+        if is_element && !is_harmless(inner) {
             let start = from + end + 1;
             hide(start..start + inner.len());
         }
     }
     out.push_str(text.get(done..).unwrap_or_default());
     out
+}
+
+/// Where the value of a table's or a list's row is, from `body` on, which stands behind its first
+/// cell's tag: `<td>DB_PASSWORD</td><td class="code"><pre>X</pre></td>`.
+fn cell(name: &str, body: &str) -> Option<Range<usize>> {
+    if !["td", "th", "dt"].iter().any(|cell| name.eq_ignore_ascii_case(cell)) {
+        return None;
+    }
+    let body = body.get(..body.floor_char_boundary(MAX_TAG)).unwrap_or(body);
+    let at = open_to_text(body);
+    let label = body.get(at..)?.split('<').next()?;
+    let label_end = at + label.len();
+    let label = label.trim().trim_end_matches(':').trim_matches(['"', '\'']);
+    if label.is_empty() || !label.chars().all(is_name) || kind(label) != Kind::Secret {
+        return None;
+    }
+    // Only the ends of what is around it stand between them.
+    let mut next = label_end;
+    while body.get(next..)?.trim_start().starts_with("</") {
+        next += body.get(next..)?.find('>')? + 1;
+    }
+    next = body.len() - body.get(next..)?.trim_start().len();
+    let tag = body.get(next..)?.get(..3)?.to_ascii_lowercase();
+    if tag != "<td" && tag != "<dd" {
+        return None;
+    }
+    let start = next + open_to_text(body.get(next..)?);
+    let value = body.get(start..)?.split("</").next()?;
+    (!is_harmless(value)).then(|| start..start + value.trim_end().len())
+}
+
+/// Behind all tags and spaces that stand first.
+fn open_to_text(text: &str) -> usize {
+    let mut rest = text.trim_start();
+    while let Some(end) =
+        rest.strip_prefix('<').filter(|it| !it.starts_with('/')).and(rest.find('>'))
+    {
+        rest = rest.get(end + 1..).unwrap_or_default().trim_start();
+    }
+    text.len() - rest.len()
 }
 
 fn is_name(c: char) -> bool {
@@ -114,6 +162,18 @@ mod tests {
             ("<input name=\"token\" value=\"cut", "<input name=\"token\" value=\"…"),
             ("<input name=\"token\" value=\"\">", "<input name=\"token\" value=\"\">"),
             ("a < b <title>Token</title>", "a < b <title>Token</title>"),
+            ("<td>DB_PASSWORD</td><td>X</td>", "<td>DB_PASSWORD</td><td>…</td>"),
+            (
+                "<tr><td>'SECRET_KEY'</td>\n <td class=\"code\"><pre>&#x27;X&#x27;</pre></td></tr>",
+                "<tr><td>'SECRET_KEY'</td>\n <td class=\"code\"><pre>…</pre></td></tr>",
+            ),
+            ("<dt><code>token:</code></dt><dd>X</dd>", "<dt><code>token:</code></dt><dd>…</dd>"),
+            ("<td>Token</td></tr><tr><td>a</td>", "<td>Token</td></tr><tr><td>a</td>"),
+            (
+                "<td>Password</td><td><input name=a></td>",
+                "<td>Password</td><td><input name=a></td>",
+            ),
+            ("Bearer <token> from there", "Bearer <token> from there"),
             ("<meta name=\"viewport\" content=\"a\">", "<meta name=\"viewport\" content=\"a\">"),
         ] {
             assert_eq!(without_fields(text, "…"), is);

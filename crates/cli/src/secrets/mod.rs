@@ -2,8 +2,10 @@
 //! and bug reports.
 
 mod fields;
+mod keys;
 mod names;
 mod pairs;
+mod prose;
 mod text;
 
 pub(crate) use names::{Kind, harmless_header, kind, subprotocols};

@@ -2,6 +2,7 @@
 
 use super::{
     names::{Kind, kind},
+    prose::{is_code, is_sentence},
     text::{SCHEMES, is_harmless, looks_random},
 };
 
@@ -21,6 +22,10 @@ pub(super) fn without_pairs(text: &str, instead: &str) -> String {
             continue;
         }
         let Some(value) = Value::after(after, separator == ":", &name) else { continue };
+        let gap = before.ends_with(' ') && after.starts_with(' ');
+        if separator == "=" && gap && !name.is_quoted && is_code(after.trim_start()) {
+            continue;
+        }
         if let Some(shown) = shown(&name, what, &value, instead) {
             let start = at + 1 + value.at;
             out.push_str(text.get(done..start).unwrap_or_default());
@@ -48,6 +53,10 @@ fn shown(name: &Name<'_>, what: Kind, value: &Value<'_>, instead: &str) -> Optio
     let lower = name.text.to_ascii_lowercase();
     if lower.ends_with("cookie") && text.contains('=') {
         return Some(cookies(text, instead));
+    }
+    // A scheme alone stands before a placeholder.
+    if lower.contains("auth") && SCHEMES.contains(&text.to_ascii_lowercase().as_str()) {
+        return None;
     }
     // The scheme tells much, and is no secret.
     match text.split_once(' ') {
@@ -91,6 +100,7 @@ impl<'a> Name<'a> {
     fn before(text: &'a str) -> Option<Self> {
         let text = text.trim_end_matches([' ', '\t']);
         let bare = text.strip_suffix(['"', '\'']).map(|text| text.trim_end_matches('\\'));
+        let bare = bare.or_else(|| QUOTES.iter().find_map(|quote| text.strip_suffix(quote)));
         let is_quoted = bare.is_some();
         let bare = bare.or_else(|| text.strip_suffix(']')).unwrap_or(text);
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -99,7 +109,7 @@ impl<'a> Name<'a> {
         // `\n` of a line that was written as a string.
         let escaped = before.ends_with('\\').then(|| name.strip_prefix(['n', 'r', 't'])).flatten();
         let start = before.trim_end_matches([' ', '\t', '"', '\'', '\\']);
-        let place = if before.ends_with(['?', '&', '#']) {
+        let place = if before.ends_with(['?', '&', '#']) || before.ends_with("&amp;") {
             Place::Query
         } else if escaped.is_some() || start.is_empty() || start.ends_with('\n') {
             Place::Line
@@ -108,7 +118,32 @@ impl<'a> Name<'a> {
         };
         Some(Self { text: escaped.unwrap_or(name), is_quoted, place })
     }
+
+    /// People make up passwords of words; other secrets are made by machines.
+    fn is_made_up(&self) -> bool {
+        let lower = self.text.to_ascii_lowercase();
+        ["pass", "pwd", "pw", "pin", "secret"].iter().any(|part| lower.contains(part))
+    }
+
+    /// Whether what follows is the rest of a sentence.
+    fn begins_sentence(&self, rest: &str) -> bool {
+        let (word, more) = rest.split_at(rest.find([' ', '\r', '\n']).unwrap_or(rest.len()));
+        match self.place {
+            Place::Within => is_sentence(word, more, self.is_made_up()),
+            Place::Line => !self.is_made_up() && !self.is_login() && is_sentence(word, more, false),
+            Place::Query => false,
+        }
+    }
+
+    /// Headers, whose values are words in any form.
+    fn is_login(&self) -> bool {
+        let lower = self.text.to_ascii_lowercase();
+        lower.ends_with("authorization") || lower.ends_with("cookie")
+    }
 }
+
+/// Quotes as HTML writes them.
+const QUOTES: &[&str] = &["&quot;", "&#34;", "&#39;", "&#039;", "&#x27;", "&#x22;", "&apos;"];
 
 struct Value<'a> {
     /// From the separator.
@@ -129,11 +164,15 @@ impl<'a> Value<'a> {
             return None;
         }
         let rest = text.strip_prefix('>').unwrap_or(text).trim_start_matches([' ', '\t']);
-        let has_gap = rest.len() < text.len();
         let at = text.len() - rest.len();
         let quoted = rest.trim_start_matches('\\');
         if quoted.starts_with(['"', '\'']) {
             return Some(Self::quoted(at, rest, rest.len() - quoted.len()));
+        }
+        if let Some(quote) = QUOTES.iter().find(|quote| rest.starts_with(**quote)) {
+            let body = rest.get(quote.len()..).unwrap_or_default();
+            let text = body.split(quote).next().unwrap_or_default();
+            return Some(Self { at: at + quote.len(), text });
         }
         if name.is_quoted && rest.starts_with('[') {
             let inner = rest.split(']').next()?.get(1..)?;
@@ -142,6 +181,16 @@ impl<'a> Value<'a> {
         if rest.starts_with(['{', '[', '(']) {
             return None;
         }
+        let has_gap = rest.len() < text.len();
+        let is_prose = has_gap && is_colon && !name.is_quoted && name.begins_sentence(rest);
+        (!is_prose).then(|| Self { at, text: Self::bare(rest, is_colon, name) })
+    }
+
+    /// What has no quotes ends where its place has its ends.
+    fn bare(rest: &'a str, is_colon: bool, name: &Name<'_>) -> &'a str {
+        if let Some(length) = parameters(rest).filter(|_| name.is_login()) {
+            return rest.get(..length).unwrap_or(rest);
+        }
         let ends: &str = match name.place {
             _ if name.is_quoted => ",}] \t\r\n\"\\",
             Place::Line if is_colon => "\r\n\\\"<",
@@ -149,13 +198,10 @@ impl<'a> Value<'a> {
             Place::Line | Place::Query => " \t\r\n\"'<>\\&;",
         };
         let end = rest.find(|c| ends.contains(c)).unwrap_or(rest.len());
-        let (value, behind) = rest.split_at(end);
+        let value = rest.get(..end).unwrap_or(rest);
         let is_within = name.place == Place::Within && !name.is_quoted && is_colon;
-        if is_within && has_gap && is_sentence(value, behind) {
-            return None;
-        }
         let value = if is_within { with_scheme(rest, value, ends) } else { value };
-        Some(Self { at, text: value.trim_end() })
+        value.trim_end()
     }
 
     /// Up to the same quote; a quote that is escaped more often is part of the value.
@@ -172,11 +218,35 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Whether a word is one of several: `wrong password: try it again`.
-fn is_sentence(word: &str, behind: &str) -> bool {
-    let is_word = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase());
-    let is_plain = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
-    is_plain && behind.strip_prefix(' ').is_some_and(is_word)
+/// How long `Digest username="a", response="X"` is (RFC 9110 §11.4), where it is such a thing.
+fn parameters(rest: &str) -> Option<usize> {
+    let (scheme, mut list) = rest.split_once(' ')?;
+    if !SCHEMES.contains(&scheme.to_ascii_lowercase().as_str()) {
+        return None;
+    }
+    let mut end = None;
+    loop {
+        list = list.trim_start_matches([',', ' ']);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*');
+        let (_, value) = list.split_at(list.find(|c| !is_name(c)).unwrap_or(list.len()));
+        // Base64 ends with `=`, but nothing stands behind that.
+        let Some(value) = value.strip_prefix('=').filter(|_| !list.starts_with('=')) else { break };
+        let bare = value.trim_start_matches('\\');
+        let escapes = value.len() - bare.len();
+        let length = if bare.starts_with(['"', '\'']) {
+            let quoted = Value::quoted(0, value, escapes);
+            // With the same quote at its end, where it is not cut.
+            (quoted.at + quoted.text.len() + escapes + 1).min(value.len())
+        } else {
+            value.find([',', ' ', '\r', '\n', '"', '\\', '<', '&']).unwrap_or(value.len())
+        };
+        if length == 0 {
+            break;
+        }
+        list = value.get(length..).unwrap_or_default();
+        end = Some(rest.len() - list.len());
+    }
+    end
 }
 
 /// `Bearer TOKEN` is one value.

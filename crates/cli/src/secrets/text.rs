@@ -5,8 +5,10 @@ use percent_encoding::percent_decode_str;
 
 use super::{
     fields::without_fields,
+    keys::without_keys,
     names::{Kind, kind},
     pairs::without_pairs,
+    prose::without_named,
 };
 
 /// Words with which a sentence goes on that names a secret, as in `token: expired` or `Bearer token`.
@@ -95,9 +97,11 @@ pub(super) const SCHEMES: &[&str] =
 pub(crate) fn hidden(text: &str, instead: &str) -> String {
     let text = without_tokens(text, instead);
     let text = without_private_keys(&text, instead);
+    let text = without_keys(&text, instead);
     let text = without_logins(&text, instead);
     let text = without_fields(&text, instead);
     let text = without_pairs(&text, instead);
+    let text = without_named(&text, instead);
     without_credentials(&text, instead)
 }
 
@@ -293,6 +297,28 @@ mod tests {
             ("redis://:X@10.0.0.1 and x", "redis://…@10.0.0.1 and x"),
             ("0; url=https://x/?token=X", "0; url=https://x/?token=…"),
             ("eyJh.eyJi.c-_d eyJson!", "… eyJson!"),
+            (
+                "&quot;token&quot;:&quot;X&quot;,&quot;a&quot;:1",
+                "&quot;token&quot;:&quot;…&quot;,&quot;a&quot;:1",
+            ),
+            (
+                "{&#x27;db_password&#x27;: &#x27;X&#x27;}",
+                "{&#x27;db_password&#x27;: &#x27;…&#x27;}",
+            ),
+            (
+                "Authorization: Digest username=\"a\", response=\"X\", qop=auth\nb",
+                "Authorization: Digest …\nb",
+            ),
+            (
+                r#"{"head":"Authorization: Digest username=\"a\", response=\"X\""}"#,
+                r#"{"head":"Authorization: Digest …"}"#,
+            ),
+            ("Invalid API key provided: sk-1234567890abcdefSEC.", "Invalid API key provided: …."),
+            ("the token abcdef0123456789abcdef is expired", "the token … is expired"),
+            ("password=letmein", "password=…"),
+            (r#"{"password":"hunter"}"#, r#"{"password":"…"}"#),
+            ("password: correct horse", "password: …"),
+            ("a=1&amp;token=X&amp;b=2", "a=1&amp;token=…&amp;b=2"),
         ] {
             assert_eq!(hidden(text, "…"), is);
             assert_eq!(hidden(is, "…"), is);
@@ -320,6 +346,14 @@ mod tests {
             r#"{"errors":[{"path":"password","message":"too short"}]}"#,
             "-----END PRIVATE KEY-----",
             "if (token == other || session != mine) return",
+            "Error validating access token: Session has expired on Friday",
+            "session: closed by admin",
+            r#"{"session_state":"closed","tokenizer":"bpe"}"#,
+            "token = request.headers[\"Authorization\"]",
+            "password = form.get('password')",
+            "header Authorization: Bearer <token>",
+            "Use Authorization: Bearer <token> from your profile",
+            "the session 2024 is closed, token validation failed",
         ] {
             assert_eq!(hidden(text, "…"), text);
         }

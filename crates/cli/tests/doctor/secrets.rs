@@ -108,6 +108,9 @@ fn secrets_that_servers_say_are_hidden() {
         "password=zq-X&x=1",
         "token: zq-X",
         "<form><input type=\"hidden\" name=\"csrf_token\" value=\"zq-X\"></form>",
+        "{&quot;token&quot;:&quot;zq-X&quot;}",
+        "<table><tr><td>DB_PASSWORD</td><td class=\"code\"><pre>&#x27;zq-X&#x27;</pre></td></tr></table>",
+        "Authorization: Digest username=\"a\", response=\"zq-X\"",
         "AWS_SECRET_ACCESS_KEY=zq-X\nDATABASE_URL=postgres://app:zq-X@db/x\nredis://:zq-X@10.0.0.1\n",
     ] {
         for output in said_of(body, &[]) {
@@ -126,6 +129,8 @@ fn what_tells_why_stays_readable() {
         (r#"{"error":"token expired"}"#, "token expired"),
         ("invalid token: expired", "invalid token: expired"),
         ("Missing Authorization header", "Missing Authorization header"),
+        ("access token: Session has expired on Friday", "Session has expired on Friday"),
+        ("Authorization: Bearer <token>", "Bearer <token>"),
         ("<html><title>Log in</title><label>Password:</label>", "<label>Password:</label>"),
     ] {
         for output in said_of(body, &[]) {

@@ -13,7 +13,12 @@ pub(crate) struct Yard {
 
 impl Yard {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_madang"))
+        Self::of(env!("CARGO_BIN_EXE_madang"), arguments)
+    }
+
+    /// The same program under another name.
+    pub(crate) fn of(program: &str, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program)
             .args(["serve", "--workers", "1", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .env_remove("MADANG_CONFIG")

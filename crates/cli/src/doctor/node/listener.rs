@@ -3,16 +3,21 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     time::Duration,
 };
 
 use tokio::{
-    net::{TcpStream, UnixStream},
+    net::{TcpStream, UnixStream, lookup_host},
     time::timeout,
 };
 
-use super::{Check, check, limit_of, name_of, processes};
+use super::{
+    Check,
+    answer::{self, Answer},
+    check, limit_of, name_of, processes,
+};
 use crate::doctor::lang::said;
 
 /// So long for a connection on this machine.
@@ -24,10 +29,21 @@ const FOR_OTHERS: &[&str] = &["systemd", "docker-proxy", "rootlessport", "conmon
 /// Whether something listens, which program it is, and what limits that program runs under.
 pub(super) async fn look(address: &str, config: Option<&Path>) -> Vec<Check> {
     let bare = address.split('?').next().unwrap_or_default();
-    let Ok(socket) = bare.parse::<SocketAddr>() else {
-        let path = bare.strip_prefix("unix:").unwrap_or(bare);
+    if let Some(path) = bare.strip_prefix("unix:") {
         let opened = timeout(PATIENCE, UnixStream::connect(path)).await;
-        return vec![listens(bare, opened.is_ok_and(|it| it.is_ok()), config)];
+        let answer = match opened {
+            Ok(Ok(stream)) => Some(answer::ask(stream).await),
+            _ => None,
+        };
+        return vec![unseen(bare, answer, config)];
+    }
+    // The first address of a name, as `madang serve` takes it.
+    let Some(socket) = lookup_host(bare).await.ok().and_then(|mut found| found.next()) else {
+        let text = said!(
+            "listener {bare}: no address, and no name that this machine can look up",
+            "리스너 {bare}: 주소가 아니며, 이 머신이 찾을 수 있는 이름도 아님"
+        );
+        return vec![check(false, "D01", text, &[])];
     };
     if socket.port() == 0 {
         let text = said!(
@@ -36,19 +52,52 @@ pub(super) async fn look(address: &str, config: Option<&Path>) -> Vec<Check> {
         );
         return vec![check(true, "D03", text, &[])];
     }
-    let opened = timeout(PATIENCE, TcpStream::connect(reached(socket))).await;
-    let open = opened.is_ok_and(|it| it.is_ok());
-    let Some(process) = open.then(|| holder(socket)).flatten() else {
-        return vec![listens(bare, open, config)];
+    let sockets = sockets_at(socket.port());
+    if let Some(check) = narrow(bare, socket, &sockets, config) {
+        return vec![check];
+    }
+    tcp(bare, socket, &sockets, config).await
+}
+
+/// A configuration for all addresses is not met by a listener on one of them, which others do not
+/// reach.
+fn narrow(
+    bare: &str,
+    socket: SocketAddr,
+    sockets: &[(SocketAddr, String)],
+    config: Option<&Path>,
+) -> Option<Check> {
+    let is_met = sockets.iter().any(|(at, _)| takes(*at, socket));
+    if !socket.ip().is_unspecified() || sockets.is_empty() || is_met {
+        return None;
+    }
+    // Each worker has a socket of its own.
+    let mut places: Vec<_> = sockets.iter().map(|(at, _)| at.to_string()).collect();
+    places.dedup();
+    let places = places.join(", ");
+    let text = said!(
+        "listener {bare}: only {places} listens, and not all addresses",
+        "리스너 {bare}: 모든 주소가 아니라 {places}에서만 기다림"
+    );
+    let port = format!("ss -ltnp 'sport = :{}'", socket.port());
+    let lines = [&port, "# when that program has ended", &command("serve", config)];
+    Some(check(false, "D03", text, &lines))
+}
+
+/// Who answers there.
+async fn tcp(
+    bare: &str,
+    socket: SocketAddr,
+    sockets: &[(SocketAddr, String)],
+    config: Option<&Path>,
+) -> Vec<Check> {
+    let Ok(Ok(stream)) = timeout(PATIENCE, TcpStream::connect(reached(socket))).await else {
+        return vec![unseen(bare, None, config)];
+    };
+    let Some(process) = holder(socket, sockets) else {
+        return vec![unseen(bare, Some(answer::ask(stream).await), config)];
     };
     let name = name_of(process);
-    if is_ours(process, &name) {
-        let text =
-            said!("listener {bare}: {name} ({process})", "리스너 {bare}: {name} ({process})");
-        let mut checks = vec![check(true, "D03", text, &[])];
-        checks.extend(limit_of(process));
-        return checks;
-    }
     if FOR_OTHERS.contains(&name.as_str()) {
         let text = said!(
             "listener {bare}: {name} ({process}) listens for another program",
@@ -56,35 +105,70 @@ pub(super) async fn look(address: &str, config: Option<&Path>) -> Vec<Check> {
         );
         return vec![check(true, "D03", text, &[])];
     }
+    if is_ours(process, &name) || answer::ask(stream).await == Answer::Madang {
+        let text =
+            said!("listener {bare}: {name} ({process})", "리스너 {bare}: {name} ({process})");
+        let mut checks = vec![check(true, "D03", text, &[])];
+        checks.extend(limit_of(process));
+        return checks;
+    }
     let text = said!(
-        "listener {bare}: taken by another program, {name} ({process})",
-        "리스너 {bare}: 다른 프로그램 {name} ({process})이(가) 차지함"
+        "listener {bare}: taken by another program, {name} ({process}); one of the two needs another port",
+        "리스너 {bare}: 다른 프로그램 {name} ({process})이(가) 차지함. 둘 중 하나는 포트를 바꿔야 함"
     );
     let port = format!("ss -ltnp 'sport = :{}'", socket.port());
-    vec![check(false, "M101", text, &[&port, &format!("kill {process}"), &serve(config)])]
+    vec![check(false, "M101", text, &[&port])]
 }
 
-fn listens(bare: &str, open: bool, config: Option<&Path>) -> Check {
-    let text = if open {
-        said!(
-            "listener {bare}: something listens; which program cannot be seen",
-            "리스너 {bare}: 기다리는 프로그램 있음 (어느 것인지는 볼 수 없음)"
-        )
-    } else {
-        said!("listener {bare}: nothing listens", "리스너 {bare}: 기다리는 프로그램 없음")
-    };
-    check(open, "D03", text, &[&serve(config)])
+/// What is known without the process: whether something listens, and how that answers.
+fn unseen(bare: &str, answer: Option<Answer>, config: Option<&Path>) -> Check {
+    match answer {
+        Some(Answer::Madang) => check(
+            true,
+            "D03",
+            said!(
+                "listener {bare}: Madang answers; which process cannot be seen",
+                "리스너 {bare}: Madang이 응답함 (어느 프로세스인지는 볼 수 없음)"
+            ),
+            &[],
+        ),
+        Some(Answer::Silence) => check(
+            true,
+            "D03",
+            said!(
+                "listener {bare}: something listens; which program cannot be seen",
+                "리스너 {bare}: 기다리는 프로그램 있음 (어느 것인지는 볼 수 없음)"
+            ),
+            &[],
+        ),
+        Some(Answer::Another) => check(
+            false,
+            "M101",
+            said!(
+                "listener {bare}: taken by something that is not Madang; one of the two needs another place",
+                "리스너 {bare}: Madang이 아닌 것이 차지함. 둘 중 하나는 자리를 바꿔야 함"
+            ),
+            &["ss -lntxp"],
+        ),
+        None => check(
+            false,
+            "D03",
+            said!("listener {bare}: nothing listens", "리스너 {bare}: 기다리는 프로그램 없음"),
+            &[&command("serve", config)],
+        ),
+    }
 }
 
-/// What starts the server of this configuration.
-fn serve(config: Option<&Path>) -> String {
-    let Some(file) = config else { return "madang serve".into() };
+/// A command of this program for the configuration at hand.
+pub(super) fn command(name: &str, config: Option<&Path>) -> String {
+    let Some(file) = config else { return format!("madang {name}") };
+    let flag = if name == "serve" { " --config" } else { "" };
     let file = file.to_string_lossy();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
     if !file.is_empty() && file.chars().all(is_plain) {
-        format!("madang serve --config {file}")
+        format!("madang {name}{flag} {file}")
     } else {
-        format!("madang serve --config '{}'", file.replace('\'', "'\\''"))
+        format!("madang {name}{flag} '{}'", file.replace('\'', "'\\''"))
     }
 }
 
@@ -99,25 +183,36 @@ fn reached(mut socket: SocketAddr) -> SocketAddr {
     socket
 }
 
-/// This very program, or one of its name: another version of it may run.
+/// This very program under whatever name, or one of its name: another version of it may run.
 fn is_ours(process: u32, name: &str) -> bool {
-    let exe = |process: &str| fs::read_link(format!("/proc/{process}/exe")).ok();
-    let own = exe("self");
-    name == "madang" || (own.is_some() && own == exe(&process.to_string()))
+    // The link is followed to the file itself: it may have several names.
+    let file = |process: &str| {
+        fs::metadata(format!("/proc/{process}/exe")).ok().map(|file| (file.dev(), file.ino()))
+    };
+    let own = file("self");
+    name == "madang" || (own.is_some() && own == file(&process.to_string()))
+}
+
+/// Listening sockets of a port, with their inodes.
+fn sockets_at(port: u16) -> Vec<(SocketAddr, String)> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.iter().filter_map(|table| fs::read_to_string(table).ok());
+    let sockets = tables
+        .flat_map(|table| table.lines().skip(1).filter_map(listening).collect::<Vec<_>>())
+        .filter(|(at, _)| at.port() == port);
+    sockets.collect()
+}
+
+/// Whether a socket takes what comes to an address. `[::]` takes IPv4 too.
+fn takes(at: SocketAddr, wanted: SocketAddr) -> bool {
+    at.ip() == wanted.ip() || at.ip().is_unspecified() && (at.is_ipv6() || wanted.is_ipv4())
 }
 
 /// The process that holds the listening socket of an address; of several that share it, ours.
-fn holder(socket: SocketAddr) -> Option<u32> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let listening: Vec<(SocketAddr, String)> = tables
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| table.lines().skip(1).filter_map(listening).collect::<Vec<_>>())
-        .filter(|(at, _)| at.port() == socket.port())
-        .collect();
+fn holder(socket: SocketAddr, sockets: &[(SocketAddr, String)]) -> Option<u32> {
     // A connection goes to the exact address before it goes to all.
-    let exact = listening.iter().filter(|(at, _)| at.ip() == socket.ip());
-    let all = listening.iter().filter(|(at, _)| at.ip().is_unspecified());
+    let exact = sockets.iter().filter(|(at, _)| at.ip() == socket.ip());
+    let all = sockets.iter().filter(|(at, _)| takes(*at, socket));
     let (_, inode) = exact.chain(all).next()?;
     let inode = format!("socket:[{inode}]");
     let has = |process: &u32| {
@@ -173,8 +268,24 @@ mod tests {
 
     #[test]
     fn the_cure_names_the_file() {
-        assert_eq!(serve(None), "madang serve");
-        assert_eq!(serve(Some(Path::new("/etc/m.toml"))), "madang serve --config /etc/m.toml");
-        assert_eq!(serve(Some(Path::new("my m.toml"))), "madang serve --config 'my m.toml'");
+        let name = |file| Some(Path::new(file));
+        assert_eq!(command("serve", None), "madang serve");
+        assert_eq!(command("serve", name("/etc/m.toml")), "madang serve --config /etc/m.toml");
+        assert_eq!(command("serve", name("my m.toml")), "madang serve --config 'my m.toml'");
+        assert_eq!(command("check-config", name("m.toml")), "madang check-config m.toml");
+    }
+
+    #[test]
+    fn a_loopback_socket_does_not_take_for_all() {
+        for (at, wanted, is) in [
+            ("127.0.0.1:1", "0.0.0.0:1", false),
+            ("[::1]:1", "[::]:1", false),
+            ("0.0.0.0:1", "[::]:1", false),
+            ("[::]:1", "0.0.0.0:1", true),
+            ("0.0.0.0:1", "127.0.0.1:1", true),
+            ("10.0.0.1:1", "10.0.0.1:1", true),
+        ] {
+            assert_eq!(takes(at.parse().unwrap(), wanted.parse().unwrap()), is, "{at} {wanted}");
+        }
     }
 }
