@@ -101,7 +101,7 @@ mod tests {
             "location /cable {",
             "ProxyPass \"/cable\" \"http://127.0.0.1:8000/cable\" upgrade=websocket",
             "path_beg /cable",
-            "reverse_proxy /cable* 127.0.0.1:8000",
+            "handle /cable* {",
             "PathPrefix(`/cable`)",
         ] {
             assert!(text.contains(line), "{line}: {text}");

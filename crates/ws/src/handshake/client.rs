@@ -54,10 +54,10 @@ pub enum HeadError {
     #[error("the server does not speak HTTP/1")]
     NotHttp,
     /// Longer than [`MAX_HEAD`].
-    #[error("the head of the response is over 16 KiB")]
+    #[error("the head of the response is over 64 KiB")]
     TooLong,
     /// More lines than [`MAX_HEADERS`].
-    #[error("the response has over 100 headers")]
+    #[error("the response has over 256 headers")]
     TooManyHeaders,
     /// Against the grammar of RFC 9112.
     #[error("the head of the response is not HTTP")]

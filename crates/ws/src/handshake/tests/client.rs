@@ -255,7 +255,7 @@ fn interim_responses_are_passed_over() {
         assert!(!response.headers().contains_key("link"));
         assert_eq!(used, bytes.len() - 6);
     }
-    let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+    let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(3000);
     for size in [1, 100, endless.len()] {
         assert_eq!(read(&endless, size).unwrap_err(), HeadError::TooLong);
     }
@@ -291,8 +291,8 @@ fn a_head_is_bounded() {
         head
     };
     for size in [1, 1000, MAX_HEAD * 2] {
-        assert!(read(&head(100, 5), size).unwrap().is_some());
-        assert_eq!(read(&head(101, 5), size).unwrap_err(), HeadError::TooManyHeaders);
+        assert!(read(&head(256, 5), size).unwrap().is_some());
+        assert_eq!(read(&head(257, 5), size).unwrap_err(), HeadError::TooManyHeaders);
         // 17 bytes of status line, 5 around the value, 2 at the end.
         assert!(read(&head(1, MAX_HEAD - 24), size).unwrap().is_some());
         assert_eq!(read(&head(1, MAX_HEAD - 23), size).unwrap_err(), HeadError::TooLong);
