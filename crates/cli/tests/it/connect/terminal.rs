@@ -88,7 +88,7 @@ fn of_many_lines_at_once_none_is_lost() {
 fn a_server_that_reads_nothing_does_not_keep_ctrl_c_from_being_heard() {
     let (_peer, mut screen, ws) = talking(&[]);
     // More than the buffers between us and the program itself hold.
-    let lines = (0..200).map(|n| format!("{n} {}\r", "x".repeat(500))).collect::<String>();
+    let lines = (0..200).map(|n| format!("{n} {}\r", "x".repeat(500))).collect::<Vec<_>>().concat();
     while !screen.shows("! the server reads too slowly") {
         screen.keys(&lines);
     }
