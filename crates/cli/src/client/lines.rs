@@ -4,18 +4,31 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::HttpError;
 
-/// The longest line that is taken.
+/// The longest line that is taken, where nothing else is said.
 pub(crate) const MAX_LINE: usize = 16 << 20;
 
 /// Cuts what comes in chunks into lines.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lines {
     bytes: BytesMut,
     /// So many are known to have no line end.
     looked: usize,
+    /// The longest line that is taken.
+    most: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::at_most(MAX_LINE)
+    }
 }
 
 impl Lines {
+    /// Takes lines of so many bytes.
+    pub(crate) fn at_most(most: usize) -> Self {
+        Self { bytes: BytesMut::new(), looked: 0, most }
+    }
+
     /// Takes what came.
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.bytes.extend_from_slice(chunk);
@@ -27,12 +40,12 @@ impl Lines {
         let Some(at) = new.clone().position(|&byte| byte == b'\n') else {
             self.looked = self.bytes.len();
             // Asked for after each chunk, so that no more than a line and a chunk are held.
-            return if self.looked > MAX_LINE { Err(HttpError::LongLine) } else { Ok(None) };
+            return if self.looked > self.most { Err(HttpError::LongLine) } else { Ok(None) };
         };
         let line = self.bytes.split_to(self.looked + at).freeze();
         self.bytes.advance(1);
         self.looked = 0;
-        if line.len() > MAX_LINE { Err(HttpError::LongLine) } else { Ok(Some(line)) }
+        if line.len() > self.most { Err(HttpError::LongLine) } else { Ok(Some(line)) }
     }
 
     /// What is left when nothing more comes.
@@ -67,6 +80,10 @@ mod tests {
         lines.push(&vec![b'x'; MAX_LINE]);
         assert!(matches!(lines.next_line(), Ok(None)));
         lines.push(b"x");
+        assert!(matches!(lines.next_line(), Err(HttpError::LongLine)));
+        let mut lines = Lines::at_most(3);
+        lines.push(b"abc\nabcd\n");
+        assert!(matches!(lines.next_line(), Ok(Some(line)) if line == "abc"));
         assert!(matches!(lines.next_line(), Err(HttpError::LongLine)));
     }
 }

@@ -31,14 +31,15 @@ pub(crate) fn doctor(flags: &Connect, secrets: &Secrets) -> String {
     }
     for (name, value) in &flags.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
-        let value = secrets.header(name.as_str(), &value);
+        let value = secrets.sent_header(name.as_str(), &value);
         say(&["--header", &format!("{name}: {value}")]);
     }
     if let Some(origin) = &flags.origin {
         say(&["--origin", origin]);
     }
-    if flags.token.is_some() {
-        say(&["--token", HIDDEN]);
+    if let Some(token) = &flags.token {
+        // The name of a file is no secret.
+        say(&["--token", if token.starts_with('@') { token } else { HIDDEN }]);
     }
     if let Some(proxy) = &flags.proxy {
         let login =
@@ -88,8 +89,12 @@ mod tests {
     }
 
     fn line(arguments: &[&str]) -> String {
-        let all = ["connect"].iter().chain(arguments);
-        Dialer::new(&Line::parse_from(all).flags).unwrap().doctor
+        let flags = Line::parse_from(["connect"].iter().chain(arguments)).flags;
+        // Files are not there.
+        if flags.ca.is_some() || flags.cert.is_some() || flags.token.as_deref() == Some("@token") {
+            return doctor(&flags, &Secrets::default());
+        }
+        Dialer::new(&flags).unwrap().doctor
     }
 
     #[test]
@@ -104,19 +109,22 @@ mod tests {
                 "ws://h --as stomp --subprotocol v11.stomp --origin https://a",
             ),
             (
-                &["ws://h", "-H", "X-Yard: it's", "--header", "Cookie: sid=secret-1"],
-                "ws://h --header 'x-yard: it'\\''s' --header 'cookie: [hidden]'",
+                &["ws://h", "-H", "User-Agent: it's", "--header", "Cookie: sid=secret-1"],
+                "ws://h --header 'user-agent: it'\\''s' --header 'cookie: [hidden]'",
             ),
+            // A key may be in any header that somebody thought of, as the doctor has it.
+            (&["ws://h", "-H", "X-Yard: garden"], "ws://h --header 'x-yard: [hidden]'"),
             (&["ws://h", "--token", "secret-1"], "ws://h --token '[hidden]'"),
+            (&["ws://h", "--token", "@token"], "ws://h --token '@token'"),
             (
                 &["ws://h", "--proxy", "http://ana:secret-1@[::1]:3128"],
                 "ws://h --proxy 'http://[hidden]@[::1]:3128'",
             ),
             (&["ws://h", "--proxy", "[::1]:3128"], "ws://h --proxy http://[::1]:3128"),
-            (&["ws://h", "--ca", "a b.pem"], "ws://h --ca 'a b.pem'"),
+            (&["wss://h", "--ca", "a b.pem"], "wss://h --ca 'a b.pem'"),
             (
-                &["ws://h", "--insecure", "--cert", "c.pem"],
-                "ws://h --cert c.pem --key c.pem --insecure",
+                &["wss://h", "--insecure", "--cert", "c.pem"],
+                "wss://h --cert c.pem --key c.pem --insecure",
             ),
         ] {
             assert_eq!(line(arguments), format!("madang doctor {is}"), "{arguments:?}");

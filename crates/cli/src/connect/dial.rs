@@ -91,6 +91,9 @@ impl Dialer {
             start.starts_with("wss:") || start.starts_with("https:")
         });
         let tls = is_secure.then(|| Tls::new(flags)).transpose()?;
+        if let Some(flag) = tls_file(flags).filter(|_| !is_secure) {
+            return Err(format!("{flag} is of no use without TLS, which is wss://"));
+        }
         let keepalive = (!flags.keepalive.is_zero())
             .then(|| Keepalive { interval: flags.keepalive, ..Keepalive::default() });
         let is_socketio = flags.protocol == Some(Protocol::Socketio);
@@ -166,9 +169,21 @@ impl Dialer {
 
 /// What a flag gives, or what stands in `@FILE`.
 pub(crate) fn read_secret(flag: &str, given: &str) -> Result<String, String> {
-    let Some(file) = given.strip_prefix('@') else { return Ok(given.to_owned()) };
+    let Some(file) = given.strip_prefix('@') else {
+        let is_empty = given.trim().is_empty();
+        return if is_empty { Err(format!("{flag}: it is empty")) } else { Ok(given.to_owned()) };
+    };
     let text = std::fs::read_to_string(file).map_err(|error| format!("{flag} @{file}: {error}"))?;
-    Ok(text.trim().to_owned())
+    match text.trim() {
+        "" => Err(format!("{flag} @{file}: the file is empty")),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// A flag that names a file for TLS.
+fn tls_file(flags: &flags::Connect) -> Option<&'static str> {
+    let files = [("--ca", &flags.ca), ("--cert", &flags.cert), ("--key", &flags.key)];
+    files.into_iter().find(|(_, file)| file.is_some()).map(|(flag, _)| flag)
 }
 
 /// The URL with what `--as` adds to it.
@@ -196,6 +211,15 @@ pub(super) fn full_url(url: &str, protocol: Option<Protocol>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_secret_is_none() {
+        for empty in ["", " ", "@/dev/null"] {
+            let why = read_secret("--token", empty).unwrap_err();
+            assert!(why.starts_with("--token") && why.ends_with("is empty"), "{why}");
+        }
+        assert_eq!(read_secret("--token", "a b"), Ok("a b".into()));
+    }
 
     #[test]
     fn urls_are_completed() {

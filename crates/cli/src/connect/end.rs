@@ -17,6 +17,12 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Time for the answer to our close frame where there is no more time, or no more sense in it.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
+/// Answers that come faster than this stream in, and are not cut off by the end of `--wait`.
+const STREAMING: Duration = Duration::from_millis(200);
+
+/// So much longer they are waited for.
+const MOST_STREAMING: Duration = Duration::from_secs(10);
+
 /// How to close, and what to say of it.
 pub(super) struct Leave {
     code: CloseCode,
@@ -79,8 +85,11 @@ impl Session {
 
     /// Begins the end: what waits is still sent, and the protocol says goodbye.
     pub(super) fn leave(&mut self) {
-        if self.leaving.is_none() {
-            self.leaving = Some(Instant::now() + GOODBYE);
+        let by = Instant::now() + if self.is_stopped { LAST_WAIT } else { GOODBYE };
+        if let Some(leaving) = &mut self.leaving {
+            *leaving = by.min(*leaving);
+        } else {
+            self.leaving = Some(by);
             self.with_door(|door, now, out| door.leave(now, out));
         }
     }
@@ -90,9 +99,13 @@ impl Session {
         let Leave { code, reason, ending } = leave;
         let is_terminal = self.face.is_terminal();
         let was_asked = std::mem::take(&mut self.was_asked_to_end);
-        // The WebSocket has a limit of its own, for what has not left.
+        self.end_by.get_or_insert_with(Instant::now);
         let limit = match ending.exit {
             Exit::Late => LAST_WAIT,
+            _ if self.is_stopped => LAST_WAIT,
+            // A person has waited already.
+            Exit::Cut if is_terminal => GOODBYE,
+            // The WebSocket has a limit of its own, for what has not left.
             _ if self.is_unflushed => Duration::MAX,
             _ => GOODBYE,
         };
@@ -127,8 +140,9 @@ impl Session {
     async fn unanswered(&self, writer: &mut Writer, mut ending: Ending) -> Ending {
         let before = ending.told.map_or(String::new(), |told| format!("{told}; "));
         let mut told = format!("{before}the server did not answer our close frame");
-        // It is over, so that this waits for nothing.
-        if self.is_unflushed && writer.flush().await.is_err() {
+        // This waits for nothing more.
+        let flushed = tokio::time::timeout(Duration::ZERO, writer.flush());
+        if self.is_unflushed && !matches!(flushed.await, Ok(Ok(()))) {
             ending.exit = Exit::Cut;
             told.push_str("; what was sent last may not have arrived");
         }
@@ -170,8 +184,16 @@ impl Session {
     /// When answers to what a pipe gave have been waited for long enough.
     pub(super) fn wait_ends(&self) -> Option<Instant> {
         let (sent, wait) = self.all_sent.zip(self.wait)?;
-        sent.checked_add(wait)
+        wait_end(sent, wait, self.last_came)
     }
+}
+
+/// When answers have been waited for, where the last message came at `came`.
+fn wait_end(sent: Instant, wait: Duration, came: Option<Instant>) -> Option<Instant> {
+    let end = sent.checked_add(wait)?;
+    let Some(came) = came else { return Some(end) };
+    let streams = (came + wait.min(STREAMING)).min(end + MOST_STREAMING);
+    Some(end.max(streams))
 }
 
 /// What a close frame says.
@@ -226,10 +248,33 @@ pub(super) fn of_error(error: &Error, max_message: usize) -> Ending {
 }
 
 /// A number of bytes, as it may be written for a flag.
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
         _ if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
         _ => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_stream_in_are_waited_for() {
+        let sent = Instant::now();
+        for (wait, came, end) in [
+            (1_000, None, 1_000),
+            (1_000, Some(300), 1_000),
+            (1_000, Some(900), 1_100),
+            (1_000, Some(5_000), 5_200),
+            (1_000, Some(10_950), 11_000),
+            (50, Some(40), 90),
+            (0, Some(40), 40),
+        ] {
+            let at = |millis| sent + Duration::from_millis(millis);
+            let is = wait_end(sent, Duration::from_millis(wait), came.map(at));
+            assert_eq!(is, Some(at(end)), "{wait} {came:?}");
+        }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "URL", value_parser = read_proxy)]
     pub(super) proxy: Option<Proxy>,
 
-    /// Trust the certificates in this PEM file and no others.
+    /// Trust the certificates in this PEM file and no others; one that has signed itself may be the
+    /// server's own.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(super) ca: Option<PathBuf>,
 
@@ -108,8 +109,9 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) count: Option<u64>,
 
-    /// How long to wait for answers after the end of the standard input, such as 500ms, 10 or 2m
-    /// [default: 1s; with --count until they have come].
+    /// How long to wait for answers after the end of the standard input, such as 500ms, 10 or 2m;
+    /// while they stream in it goes on for up to 10s more [default: 1s; with --count until they
+    /// have come].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) wait: Option<Duration>,
 
@@ -117,7 +119,8 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) timeout: Option<Duration>,
 
-    /// The largest message that is taken, such as 65536, 64KiB or 16MiB.
+    /// The largest message that is taken, and the largest line of a pipe that is sent, such as
+    /// 65536, 64KiB or 16MiB.
     #[arg(long, value_name = "BYTES", value_parser = read_size, default_value = "16MiB")]
     pub(super) max_message: usize,
 

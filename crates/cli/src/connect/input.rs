@@ -7,7 +7,8 @@ use tokio::{
     sync::mpsc,
 };
 
-use crate::client::{Lines, MAX_LINE};
+use super::end::size;
+use crate::client::Lines;
 
 /// Pieces that are read before somebody takes them.
 const PIECES: usize = 4;
@@ -17,11 +18,12 @@ pub(super) const PIECE: usize = 16 << 10;
 type Pieces = mpsc::Receiver<io::Result<Vec<u8>>>;
 
 /// What a person or a pipe gives.
-#[derive(Default)]
 pub(super) struct Input {
     pieces: Option<Pieces>,
     lines: Lines,
     number: u64,
+    /// The largest message that is sent.
+    max_message: usize,
     /// Whether a pipe has ended.
     pub(super) is_over: bool,
     resized: Option<Signal>,
@@ -40,6 +42,20 @@ pub(super) enum Given {
 }
 
 impl Input {
+    /// Lines of messages of so many bytes; of their Base64 where `is_binary`.
+    pub(super) fn new(max_message: usize, is_binary: bool) -> Self {
+        let most = if is_binary { max_message.div_ceil(3).saturating_mul(4) } else { max_message };
+        Self {
+            pieces: None,
+            lines: Lines::at_most(most),
+            number: 0,
+            max_message,
+            is_over: false,
+            resized: None,
+            stopped: [None, None, None],
+        }
+    }
+
     /// Begins to read. A terminal's modes must be given back, so that signals are heard there.
     pub(super) fn begin(&mut self, is_terminal: bool) -> io::Result<()> {
         if is_terminal {
@@ -79,8 +95,13 @@ impl Input {
 
     /// The next whole line of a pipe.
     pub(super) fn line(&mut self) -> Result<Option<String>, String> {
-        let too_long =
-            |_| format!("line {}: it is longer than {} MiB", self.number + 1, MAX_LINE >> 20);
+        let too_long = |_| {
+            let most = size(self.max_message);
+            format!(
+                "line {}: it is larger than {most}; --max-message BYTES takes it",
+                self.number + 1
+            )
+        };
         let Some(line) = self.lines.next_line().map_err(too_long)? else { return Ok(None) };
         self.read(line.to_vec()).map(Some)
     }

@@ -68,6 +68,11 @@ impl Secrets {
         hidden(&text, HIDDEN)
     }
 
+    /// The value of a header that is sent: a key may be in any of those that somebody thought of.
+    pub(crate) fn sent_header(&self, name: &str, value: &str) -> String {
+        if harmless_header(name) { self.header(name, value) } else { HIDDEN.to_owned() }
+    }
+
     /// A header's value.
     pub(crate) fn header(&self, name: &str, value: &str) -> String {
         if name == SET_COOKIE.as_str() {

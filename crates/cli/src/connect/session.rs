@@ -19,6 +19,7 @@ use super::{
     face::{Face, is_person},
     flags::Connect,
     input::{Given, Input},
+    refused,
     save::Saver,
     show::Style,
     term::History,
@@ -54,6 +55,8 @@ pub(super) struct Session {
     pub(super) is_unflushed: bool,
     /// Since when answers are waited for: all of the input has left.
     pub(super) all_sent: Option<Instant>,
+    /// When a message came last.
+    pub(super) last_came: Option<Instant>,
     /// Messages that are still wanted.
     pub(super) left: Option<u64>,
     /// How long to go on after the end of the input.
@@ -67,6 +70,12 @@ pub(super) struct Session {
     pub(super) end_by: Option<Instant>,
     /// Whether a person asked for the end.
     pub(super) was_asked_to_end: bool,
+    /// Whether a signal asked for it: nothing is waited for that may not come.
+    pub(super) is_stopped: bool,
+    /// Whether lines that are typed are not taken until those that wait have left.
+    pub(super) is_full: bool,
+    /// Lines that were typed and not taken.
+    pub(super) untaken: u64,
     /// Whether a script asked for what cannot be.
     pub(super) is_spoilt: bool,
     /// How it ended on this side, when it has.
@@ -96,13 +105,14 @@ impl Session {
             face: Face::pipe(),
             style,
             saver: flags.binary_to.map(Saver::new).transpose()?,
-            input: Input::default(),
+            input: Input::new(flags.max_message, flags.binary),
             pauses: Pauses::default(),
             reconnects: flags.reconnect,
             has_history: !flags.no_history,
             pending: VecDeque::new(),
             is_unflushed: false,
             all_sent: None,
+            last_came: None,
             left: flags.count,
             wait,
             login_time: flags.connect_timeout,
@@ -111,6 +121,9 @@ impl Session {
             leaving: None,
             end_by: None,
             was_asked_to_end: false,
+            is_stopped: false,
+            is_full: false,
+            untaken: 0,
             is_spoilt: false,
             ended: None,
             closing: None,
@@ -123,6 +136,13 @@ impl Session {
     pub(super) async fn run(mut self) -> Ending {
         self.deadline = self.timeout.and_then(|time| Instant::now().checked_add(time));
         let mut ending = self.come_and_go().await.unwrap_or_else(|ending| ending);
+        self.tell_untaken();
+        if ending.exit == Exit::Login
+            && let Some(told) = &mut ending.told
+        {
+            told.push('\n');
+            told.push_str(&refused::doctor(&self.dialer.doctor));
+        }
         if let Err(error) = self.face.close()
             && ending.exit == Exit::Clean
         {
@@ -157,7 +177,9 @@ impl Session {
                     was_open = true;
                     self.face.connected(true);
                     self.greet(&socket, &response);
-                    self.talk(socket).await
+                    let ending = self.talk(socket).await;
+                    self.end_by = None;
+                    ending
                 }
                 Err(NoSocket { exit, told, is_passing }) => {
                     Ending { exit, told: Some(told), is_passing }
@@ -263,7 +285,10 @@ impl Session {
                     person.terminal.resized();
                 }
             }
-            Given::Stopped => self.was_asked_to_end = true,
+            Given::Stopped => {
+                self.was_asked_to_end = true;
+                self.is_stopped = true;
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl Session {
     pub(super) async fn talk(&mut self, socket: WebSocket) -> Ending {
         let (mut reader, mut writer) = socket.split();
         let login_by = Instant::now() + self.login_time;
-        let mut is_writable = true;
+        let (mut is_writable, mut has_come) = (true, false);
         self.is_unflushed = false;
         self.end_by = None;
         self.pings.clear();
@@ -55,15 +55,16 @@ impl Session {
             if let Err(error) = self.face.flush() {
                 self.ended.get_or_insert(Ending::unwritable(&error));
             }
+            // Counted from when it is shown: whoever reads slowly does not lose answers.
+            if std::mem::take(&mut has_come) {
+                self.last_came = Some(Instant::now());
+            }
             if let Some(leave) = self.due(login_by) {
                 return self.close(&mut writer, leave).await;
             }
+            let mut first = None;
             match self.woken(&mut reader, &mut writer, is_writable, login_by).await {
-                Woken::Socket(came) => {
-                    if let Some(ending) = self.burst(&mut reader, came).await {
-                        return self.left_behind(ending);
-                    }
-                }
+                Woken::Socket(came) => first = Some(came),
                 Woken::Failed(error) => return self.failed(&mut reader, &error).await,
                 Woken::Fed(Ok(())) => {
                     self.pending.pop_front();
@@ -81,7 +82,17 @@ impl Session {
                     is_writable = false;
                 }
                 Woken::Given(given) => self.given(given, true),
-                Woken::Time => self.with_door(|door, now, out| door.handle_timeout(now, out)),
+                Woken::Time => {
+                    self.with_door(|door, now, out| door.handle_timeout(now, out));
+                    // What has come by then came in time.
+                    first = ready(&mut reader).await;
+                }
+            }
+            if let Some(came) = first {
+                has_come = matches!(came, Some(Ok(Event::Message(_))));
+                if let Some(ending) = self.burst(&mut reader, came).await {
+                    return self.left_behind(ending);
+                }
             }
             if self.was_asked_to_end {
                 self.leave();
@@ -109,14 +120,12 @@ impl Session {
         }
     }
 
-    /// Whether what is typed or piped is read: as fast as the server takes it. What a person typed
-    /// is held for longer, so that the key that ends it is heard.
+    /// Whether what is typed or piped is read: a pipe as fast as the server takes it, a person
+    /// always, so that the key that ends it is heard.
     fn takes_input(&self) -> bool {
         let is_over = self.leaving.is_some() || self.ended.is_some();
-        if self.face.is_terminal() {
-            return is_over || self.pending.len() < PIECE;
-        }
-        self.pending.is_empty() && self.door.is_ready() && !is_over && !self.input.is_over
+        let takes_pipe = self.pending.is_empty() && self.door.is_ready();
+        self.face.is_terminal() || (takes_pipe && !is_over && !self.input.is_over)
     }
 
     /// When something is to be done without anything coming.

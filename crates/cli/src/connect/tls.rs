@@ -111,10 +111,9 @@ fn certificate(error: &CertificateError) -> String {
             "nobody who is trusted signed the server's certificate; --ca FILE trusts the authority \
              that signed it, {any}"
         ),
-        // As `openssl req -x509` makes them.
         error if error.to_string().contains("CaUsedAsEndEntity") => format!(
-            "the server's certificate is that of an authority (CA:TRUE), which cannot be a \
-             server's own; {any}"
+            "the server's certificate is an authority's own (CA:TRUE), as one is that has signed \
+             itself (`openssl req -x509`); --ca FILE trusts it if it is in that file, {any}"
         ),
         error => format!(
             "invalid peer certificate: {error}; --ca FILE trusts the authority that signed it, {any}"

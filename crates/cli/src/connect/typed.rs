@@ -8,6 +8,7 @@ use super::{
     Ending,
     door::{Command, Door},
     face::Face,
+    input::PIECE,
     session::Session,
     term::Typed,
 };
@@ -36,7 +37,11 @@ impl Session {
         for typed in person.terminal.typed(bytes) {
             match typed {
                 Typed::Edited | Typed::ClearScreen => {}
-                Typed::End => self.was_asked_to_end = true,
+                Typed::End => {
+                    // Whoever asks twice does not want to wait.
+                    self.is_stopped |= self.leaving.is_some();
+                    self.was_asked_to_end = true;
+                }
                 Typed::Suspend => self.suspend(),
                 Typed::Line(line) if line.is_empty() => {}
                 Typed::Line(line) => self.typed(&line, is_connected),
@@ -82,6 +87,20 @@ impl Session {
     }
 
     fn typed(&mut self, line: &str, is_connected: bool) {
+        let name = line.split(char::is_whitespace).next().unwrap_or_default();
+        let ends = self.has_commands && matches!(name, "/quit" | "/close");
+        let is_over = self.leaving.is_some() || self.end_by.is_some() || self.ended.is_some();
+        // All that waits leaves first: of what is pasted, one part is sent, and one is not.
+        self.is_full = !self.pending.is_empty() && (self.is_full || self.pending.len() >= PIECE);
+        if !ends && (is_over || (is_connected && self.is_full)) {
+            if self.untaken == 0 && !is_over {
+                self.face
+                    .trouble("the server reads too slowly; until it does, lines are not taken");
+            }
+            self.untaken += 1;
+            return;
+        }
+        self.tell_untaken();
         self.face.sent(line);
         let done = if !is_connected && !line.starts_with("/quit") {
             Err("not connected; this was not sent".to_owned())
@@ -90,6 +109,14 @@ impl Session {
         };
         if let Err(why) = done {
             self.face.trouble(&why);
+        }
+    }
+
+    /// Tells once of all lines that were not taken.
+    pub(super) fn tell_untaken(&mut self) {
+        let untaken = std::mem::take(&mut self.untaken);
+        if untaken > 0 {
+            self.face.trouble(&format!("lines that were not taken: {untaken}"));
         }
     }
 

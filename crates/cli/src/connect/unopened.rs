@@ -40,6 +40,18 @@ impl Dialer {
     }
 
     fn told(&self, error: &ConnectError) -> String {
+        let told = self.told_of(error);
+        match (&self.proxy, proxy_part(error)) {
+            (Some(proxy), Some((before, after))) => {
+                let (host, port) = (proxy.host(), proxy.port());
+                let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+                format!("{before} {host}:{port}{after}: {told}")
+            }
+            _ => told,
+        }
+    }
+
+    fn told_of(&self, error: &ConnectError) -> String {
         let plain = |response: &Response<Bytes>| Answer::of(response, |_, value| value.to_owned());
         match error {
             ConnectError::Refused(response) => {
@@ -126,6 +138,26 @@ impl Dialer {
         Some(format!(
             "\nIf /{path} is a namespace and no path of the server: {url} --namespace /{path}\n"
         ))
+    }
+}
+
+/// What a proxy has to do with it, where the words for it name none: what stands before and after
+/// its name.
+fn proxy_part(error: &ConnectError) -> Option<(&'static str, &'static str)> {
+    match error {
+        ConnectError::Dns { .. }
+        | ConnectError::Tcp { .. }
+        | ConnectError::Timeout(Phase::Dns | Phase::Tcp) => {
+            Some(("the proxy", " cannot be reached"))
+        }
+        // The proxy's end and that of the server behind it look the same.
+        ConnectError::Io(_) | ConnectError::Head(_) => {
+            Some(("through the proxy", ", whose doing it may be"))
+        }
+        ConnectError::Tls(_) | ConnectError::Timeout(Phase::Tls | Phase::Handshake) => {
+            Some(("through the proxy", ""))
+        }
+        _ => None,
     }
 }
 

@@ -37,7 +37,7 @@ impl RawMode {
 
     /// Stops the program, as Ctrl-Z does, and takes the terminal again when it goes on.
     pub(super) fn suspend(&self) -> io::Result<()> {
-        self.unset();
+        self.unset(OptionalActions::Drain);
         kill_process(getpid(), Signal::TSTP)?;
         self.set()
     }
@@ -54,16 +54,17 @@ impl RawMode {
         io::stdout().flush()
     }
 
-    fn unset(&self) {
+    fn unset(&self, how: OptionalActions) {
         // A terminal that is gone needs no modes.
         drop(io::stdout().write_all(PASTE_OFF));
         drop(io::stdout().flush());
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &self.before);
+        let _ = tcsetattr(stdin(), how, &self.before);
     }
 }
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        self.unset();
+        // The rest of a paste is not for the shell, which would run it.
+        self.unset(OptionalActions::Flush);
     }
 }

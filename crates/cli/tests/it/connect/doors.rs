@@ -132,5 +132,7 @@ fn a_login_that_fails_has_a_code_of_its_own() {
         assert_eq!(code, Some(exit), "{errors}");
         assert!(errors.contains(told), "{told:?} is not in {errors}");
         assert_eq!(output.contains("who is ana?"), exit == 8, "{output}");
+        let doctor = format!("\n  madang doctor {} --as stomp\n", url(&peer));
+        assert_eq!(errors.ends_with(&doctor), exit == 8, "{errors}");
     }
 }

@@ -1,6 +1,9 @@
 //! Scripts that ask for what cannot be, and servers that do.
 
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    time::{Duration, Instant},
+};
 
 use super::ws::{BINARY, CLOSE, TEXT, Ws};
 use crate::peer::{Peer, Program};
@@ -93,6 +96,36 @@ fn our_own_limit_is_named() {
     assert_eq!((code, output.len()), (Some(5), 1025), "{errors}");
     assert!(errors.contains("larger than 1 KiB; --max-message BYTES"), "{errors}");
     assert!(errors.contains("closed with 1009"), "{errors}");
+    // It is that of what is sent, too.
+    for (flags, most) in [(&[][..], 1024), (&["--binary"], 1368)] {
+        let lines = [&b"A".repeat(most)[..], b"\n", &b"A".repeat(most + 4), b"\n"].concat();
+        let program = connect(&[&[&*url(&peer), "--max-message", "1KiB"], flags].concat());
+        let program = program.input(&lines);
+        let mut ws = Ws::accept(&peer, None);
+        assert!(ws.read().1.len() > 1020);
+        ws.closed(1000);
+        drop(ws);
+        let (code, _, errors) = program.end();
+        assert_eq!(code, Some(1), "{errors}");
+        let told = "line 2: it is larger than 1 KiB; --max-message BYTES takes it";
+        assert!(errors.contains(told), "{errors}");
+    }
+}
+
+#[test]
+fn answers_that_stream_in_are_not_cut_off() {
+    let peer = Peer::new();
+    let mut program = connect(&[&url(&peer), "--wait", "200ms"]).input(b"hello\n");
+    let mut ws = Ws::accept(&peer, None);
+    assert_eq!(ws.text(), "hello");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(1) {
+        ws.send(TEXT, b"answer");
+        assert_eq!(program.line(), "answer\n");
+    }
+    ws.closed(1000);
+    drop(ws);
+    assert_eq!(program.end(), (Some(0), String::new(), String::new()));
 }
 
 #[test]

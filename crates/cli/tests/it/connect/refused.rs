@@ -5,7 +5,7 @@ use std::io::Write as _;
 use super::ws::head;
 use crate::{
     Serving,
-    peer::{Peer, Program},
+    peer::{Peer, Program, taken},
 };
 
 /// What is told of an answer; it ends with code 3.
@@ -104,4 +104,26 @@ fn an_answer_that_does_not_come_has_a_diagnosis() {
     assert!(errors.contains("closed the connection without an answer\nD06: "), "{errors}");
     let errors = told(b"HTTP/1.1 200");
     assert!(errors.contains("breaks off") && !errors.contains("D06"), "{errors}");
+}
+
+#[test]
+fn a_proxy_that_fails_is_named() {
+    let told = |proxy: &str| {
+        let proxy = proxy.rsplit('/').next().unwrap();
+        let program = Program::start(&["connect", "ws://h.example/ws", "--proxy", proxy]);
+        (program, proxy.to_owned())
+    };
+    let (_held, url) = taken();
+    let (program, proxy) = told(&url);
+    let (code, _, errors) = program.end();
+    assert_eq!(code, Some(2), "{errors}");
+    let is = format!("madang: the proxy {proxy} cannot be reached: cannot connect to {proxy}: ");
+    assert!(errors.starts_with(&is), "{errors}");
+    let peer = Peer::new();
+    let (program, proxy) = told(&peer.url());
+    drop(peer.connection());
+    let (code, _, errors) = program.end();
+    assert_eq!(code, Some(2), "{errors}");
+    let is = format!("madang: through the proxy {proxy}, whose doing it may be: ");
+    assert!(errors.starts_with(&is), "{errors}");
 }

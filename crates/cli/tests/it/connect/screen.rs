@@ -111,6 +111,11 @@ impl Screen {
         }
     }
 
+    /// Whether a text is on the screen now.
+    pub(super) fn shows(&self, text: &str) -> bool {
+        self.shown.0.lock().unwrap().parser.screen().contents().contains(text)
+    }
+
     /// Waits for a text on the screen.
     pub(super) fn until_text(&self, text: &str) -> String {
         self.until(text, |screen| screen.contents().contains(text))

@@ -85,6 +85,23 @@ fn of_many_lines_at_once_none_is_lost() {
 }
 
 #[test]
+fn a_server_that_reads_nothing_does_not_keep_ctrl_c_from_being_heard() {
+    let (_peer, mut screen, ws) = talking(&[]);
+    // More than the buffers between us and the program itself hold.
+    let lines = (0..200).map(|n| format!("{n} {}\r", "x".repeat(500))).collect::<Vec<_>>().concat();
+    while !screen.shows("! the server reads too slowly") {
+        screen.keys(&lines);
+    }
+    screen.keys("not taken\r\x03");
+    let (code, contents) = screen.end();
+    assert_eq!(code, Some(5));
+    assert!(contents.contains("! lines that were not taken: "), "{contents}");
+    assert!(contents.contains("madang: messages that were not sent: "), "{contents}");
+    assert!(!contents.contains("> not taken"), "{contents}");
+    drop(ws);
+}
+
+#[test]
 fn what_breaks_the_protocol_ends_the_prompt() {
     let (_peer, screen, mut ws) = talking(&[]);
     ws.send(TEXT, b"\xff");

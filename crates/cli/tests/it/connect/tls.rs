@@ -100,3 +100,25 @@ fn what_is_wrong_with_tls_is_said_in_words() {
     let errors = told(&format!("wss://{}/ws", plain.address()));
     assert!(errors.contains("speaks no TLS; a server without TLS is ws://"), "{errors}");
 }
+
+#[test]
+fn a_certificate_that_has_signed_itself_is_trusted_by_its_file() {
+    // As `openssl req -x509` makes it.
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let own = File::new("connect-own", &params.self_signed(&key).unwrap().pem());
+    let key = File::new("connect-own-key", &key.serialize_pem());
+    let serving = Serving::local(&["--tls-cert", own.path(), "--tls-key", key.path()]);
+    let page = serving.greeting.iter().find_map(|line| line.trim().strip_prefix("chat page"));
+    let address = page.unwrap().trim().strip_prefix("https://").unwrap().trim_end_matches('/');
+    let url = format!("wss://{address}/ws/kitchen");
+    let (code, _, errors) = Program::start(&["connect", &url]).end();
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(
+        errors.contains("has signed itself") && errors.contains("--ca FILE trusts it"),
+        "{errors}"
+    );
+    let program = Program::start(&["connect", &url, "--count", "1", "--ca", own.path()]);
+    assert_eq!(program.input(b"hello\n").end().1, "hello\n");
+}
