@@ -61,10 +61,6 @@ impl<U: Upper> Session<U> {
         let settings = &self.core.settings;
         match (packet.kind, self.core.revision) {
             (Kind::Message, _) => {
-                // Whoever talks is there: his pong may stand behind much that he has to say.
-                if let Beat::Due(at) = &mut self.core.beat {
-                    *at = (*at).max(now + settings.ping_timeout);
-                }
                 let (upper, mut engine) = self.engine(now, out);
                 if upper.message(packet.data, &mut engine).is_err() {
                     self.core.end(Reason::ParseError, now, out);

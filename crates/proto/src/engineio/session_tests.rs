@@ -48,26 +48,6 @@ fn who_does_not_answer_is_gone() {
 }
 
 #[test]
-fn who_talks_has_time_for_his_pong() {
-    play(
-        r#"
-        w → WS ?EIO=4&transport=websocket
-        w ← 0{"sid":"[sid]","upgrades":[],[rest]}
-        + 320ms
-        w ← 2
-        + 150ms
-        w → 4much
-        w ← 4much
-        + 150ms
-        w → 4more
-        w ← 4more
-        + 220ms
-        w ← close 1000
-        "#,
-    );
-}
-
-#[test]
 fn an_upgrade_that_stands_still_is_given_up() {
     play(
         r#"
