@@ -53,7 +53,7 @@ pub(crate) fn tests(project: &Project, log: &Log) -> Result<Outcome, String> {
             "--final-status-level",
             "fail",
             // All of it runs in its own step, with the proxies.
-            "--filterset",
+            "-E",
             "not (package(madang-cli) and binary(doctor))",
         ];
         cargo(project, log, &[&nextest[..], &targets].concat())?;
