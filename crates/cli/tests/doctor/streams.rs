@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     net::TcpStream,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -194,5 +195,38 @@ fn a_redirect_that_leads_nowhere_is_what_counts() {
         let told = examine(&Bed::new(&[&url, "--as", "sse", "--timeout", "1s"]).arguments);
         assert_eq!(told.codes, [code], "{}", told.json["steps"]);
         assert!(told.json["findings"].to_string().contains(words), "{}", told.json["findings"]);
+    }
+}
+
+/// What proves who asks goes to the server that it was given for, and to no other.
+#[test]
+fn a_redirect_takes_no_secrets_along() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let there = {
+        let heard = Arc::clone(&heard);
+        Server::new(move |mut stream, _| {
+            let Some(head) = head(&mut stream) else { return };
+            heard.lock().unwrap().push(head);
+            drop(stream.write_all(&[HEAD, &chunk("data: 1\n\n")].concat()));
+            wire::listen(&mut stream);
+        })
+    };
+    let place = there.url("/sse").replace("ws://", "http://");
+    let server = Server::new(move |mut stream, _| {
+        if head(&mut stream).is_some_and(|head| head.header("authorization").is_some()) {
+            say(&mut stream, &format!("307 Temporary Redirect\r\nLocation: {place}"), "");
+        }
+    });
+    let url = server.url("/events").replace("ws://", "http://");
+    let secrets =
+        ["--token", "s3cr3t-token", "--header", "Cookie: id=1", "--header", "X-Api-Key: k1"];
+    let bed = Bed::new(&[&url, "--as", "sse", "--timeout", "1s"]).and(&secrets);
+    assert_eq!(examine(&bed.arguments).codes, Vec::<String>::new());
+    let heard = heard.lock().unwrap();
+    assert!(!heard.is_empty());
+    for head in heard.iter() {
+        for name in ["authorization", "cookie", "x-api-key"] {
+            assert_eq!(head.header(name), None, "{name}");
+        }
     }
 }
