@@ -14,7 +14,7 @@ const GROUPS: &str = "eio,sio,v4,v3,legacy";
 const PING_TIMEOUT: &str = "200";
 /// The same where 12 MB stand before that answer, or before the ping: at 200 ms clients are given up,
 /// or give up, for that alone where both cores are busy.
-const FLOOD_PING_TIMEOUT: &str = "2000";
+const FLOOD_PING_TIMEOUT: &str = "600";
 
 /// Each version of `socket.io-client` by each carrier, and the mixed room.
 pub(crate) fn npm(project: &Project, log: &Log) -> Result<Outcome, String> {
