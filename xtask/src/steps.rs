@@ -6,6 +6,8 @@ use std::time::Instant;
 
 /// Lines of a failed step's log that are printed.
 const TAIL: usize = 60;
+/// Lines before that which tell of a failure, each with two that follow it.
+const FAILURES: usize = 20;
 
 /// What a step came to when it did not fail.
 pub(crate) enum Outcome {
@@ -135,8 +137,25 @@ fn print_tail(log: &Log) {
     let text = log.text();
     let lines: Vec<&str> = text.lines().collect();
     let from = lines.len().saturating_sub(TAIL);
+    let failures = (0..from).filter(|at| tells_of_failure(lines[*at])).take(FAILURES);
+    for at in failures {
+        for line in &lines[at..(at + 3).min(from)] {
+            println!("    {line}");
+        }
+        println!("    …");
+    }
     for line in &lines[from..] {
         println!("    {line}");
     }
     println!("    (all of it: {})", log.path.display());
+}
+
+/// As the runners say it whose output a log may hold: cargo, npm's, Python's, the judges.
+fn tells_of_failure(line: &str) -> bool {
+    const BEGINNINGS: [&str; 8] =
+        ["FAIL", "not ok", "error", "ERROR", "✖", "✗", "thread '", "AssertionError"];
+    let line = line.trim_start();
+    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
+        || line.ends_with("... FAILED")
+        || line.ends_with("... FAIL")
 }

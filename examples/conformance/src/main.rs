@@ -19,12 +19,15 @@ struct Arguments {
     /// How many workers.
     #[arg(long)]
     workers: Option<usize>,
-    /// How long after an answer Engine.IO pings, in milliseconds.
+    /// How often Engine.IO pings, in milliseconds.
     #[arg(long, default_value_t = 300, value_name = "MS")]
     ping_interval: u64,
     /// How long a client may leave that unanswered, in milliseconds.
     #[arg(long, default_value_t = 200, value_name = "MS")]
     ping_timeout: u64,
+    /// How long a client of Socket.IO may take to enter its first namespace, in milliseconds.
+    #[arg(long, default_value_t = 1000, value_name = "MS")]
+    connect_timeout: u64,
     /// Speak TLS with a certificate made now.
     #[arg(long)]
     tls_self_signed: bool,
@@ -62,6 +65,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         interval: Duration::from_millis(arguments.ping_interval),
         timeout: Duration::from_millis(arguments.ping_timeout),
     };
+    let connect_timeout = Duration::from_millis(arguments.connect_timeout);
+    let application = socketio::application(heartbeat, connect_timeout);
     let protocol = &madang::proto::socketio::PROTOCOL;
     let mut server = Server::new()
         .listen(format!("127.0.0.1:{}", arguments.port))
@@ -71,7 +76,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .max_subscriptions(4_000)
         .inline("/", echo)
         .reception("/engine.io", protocol, Arc::new(socketio::echo(heartbeat)))
-        .reception("/socket.io", protocol, Arc::new(socketio::application(heartbeat)));
+        .reception("/socket.io", protocol, Arc::new(application));
     if let Some(workers) = arguments.workers {
         server = server.workers(workers);
     }

@@ -36,8 +36,8 @@ pub(crate) fn echo(
 }
 
 /// The application.
-pub(crate) fn application(heartbeat: Heartbeat) -> Reception {
-    let settings = Settings { connect_timeout: Duration::from_secs(1), ..Settings::default() };
+pub(crate) fn application(heartbeat: Heartbeat, connect_timeout: Duration) -> Reception {
+    let settings = Settings { connect_timeout, ..Settings::default() };
     Reception::with(engine(heartbeat), settings, Judged)
 }
 

@@ -152,7 +152,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("socketio.v2", "no-socketio-v2", Kind::Off, "true",
         "Turn away socket.io-client 1 and 2, which speak Engine.IO 3."),
     Key::new("socketio.ping_interval", "socketio-ping-interval", Kind::Seconds(1), "25",
-        "Seconds after a client's answer until it is pinged again."),
+        "Seconds from one ping to the next."),
     Key::new("socketio.ping_timeout", "socketio-ping-timeout", Kind::Seconds(1), "20",
         "Seconds that a client may leave that unanswered."),
     Key::new("socketio.upgrade_timeout", "socketio-upgrade-timeout", Kind::Seconds(1), "10",

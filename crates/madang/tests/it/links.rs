@@ -429,6 +429,9 @@ fn two_posts_at_a_time_end_the_session() {
         player.call("second", "POST", &target, "4hello");
         let bad = (400, r#"{"code":3,"message":"Bad request"}"#.to_owned());
         assert_eq!(player.answer("second"), Some(bad));
+        // Nobody is there any more for the one that is still on its way.
+        let gone = (400, r#"{"code":1,"message":"Session ID unknown"}"#.to_owned());
+        assert_eq!(player.answer("first"), Some(gone));
         player.call("c", "GET", &target, "");
         assert_eq!(player.answer("c").map(|(status, _)| status), Some(400));
     }

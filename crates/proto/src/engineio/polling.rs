@@ -197,6 +197,13 @@ impl Polling {
         is_alone
     }
 
+    /// The session is over: what is still on its way would come to nobody.
+    pub(super) fn turn_away(&mut self, out: &mut Out) {
+        if let Some(link) = self.posting.take() {
+            out.respond(link, Refusal::UnknownSession.response());
+        }
+    }
+
     fn posted(&self, request: &Request, is_jsonp: bool) -> Option<PostedBody> {
         let kind = request.header("content-type").unwrap_or_default();
         if is_jsonp {

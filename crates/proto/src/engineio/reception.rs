@@ -12,7 +12,7 @@ use crate::{Request, reception::Received};
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "made from its default by whoever serves it")]
 pub struct Settings {
-    /// How long after a client's answer the server asks again (default 25 s).
+    /// How often the server asks a client whether it is there (default 25 s).
     pub ping_interval: Duration,
     /// How long a client may leave that unanswered (default 20 s).
     pub ping_timeout: Duration,

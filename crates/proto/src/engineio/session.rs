@@ -67,8 +67,10 @@ impl<U: Upper> Session<U> {
                 }
             }
             (Kind::Pong, Revision::V4) => {
-                if let Beat::Due(_) = self.core.beat {
-                    self.core.beat = Beat::Ask(now + settings.ping_interval);
+                if let Beat::Due(at) = self.core.beat {
+                    // From when the client was asked: what the answer took moves no later ping.
+                    let asked = at.checked_sub(settings.ping_timeout).unwrap_or(now);
+                    self.core.beat = Beat::Ask(now.max(asked + settings.ping_interval));
                 }
             }
             (Kind::Ping, Revision::V3) => {
@@ -214,6 +216,7 @@ impl<U: Upper> crate::Session for Session<U> {
                 if let Transport::Polling(polling) = &mut self.core.transport {
                     polling.release(Kind::Close, out);
                     polling.flush(out);
+                    polling.turn_away(out);
                 }
                 let (upper, mut engine) = self.engine(now, out);
                 return upper.closed(why, &mut engine);

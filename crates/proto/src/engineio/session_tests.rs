@@ -47,6 +47,32 @@ fn who_does_not_answer_is_gone() {
     play(transcripts::SILENT);
 }
 
+/// Pings come by the clock, however long the answers take: over polling that is two requests each.
+#[test]
+fn a_slow_answer_moves_no_later_ping() {
+    play(
+        r#"
+        w → WS ?EIO=4&transport=websocket
+        w ← 0{"sid":"[sid]",[rest]}
+        + 300ms
+        w ← 2
+        + 150ms
+        w → 3
+        + 150ms
+        w ← 2
+        + 180ms
+        w → 3
+        + 120ms
+        w ← 2
+        + 199ms
+        w → 4still
+        w ← 4still
+        + 1ms
+        w ← close 1000
+        "#,
+    );
+}
+
 #[test]
 fn an_upgrade_that_stands_still_is_given_up() {
     play(
