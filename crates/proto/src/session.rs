@@ -76,6 +76,10 @@ pub enum Input<'a> {
     Gone(Link, Farewell),
     /// The instant of [`Session::poll_timeout`] has come.
     Timeout,
+    /// It has come, but the client has said something that is not read yet, and whatever the session
+    /// waits for may be in that. What it is to do itself, as to ask whether the client is there, it does
+    /// now; [`Input::Timeout`] follows, unless it wishes for a later time meanwhile.
+    Unread,
     /// The carrier is gone; nothing can be sent any more. Always last, and once.
     Closed(Farewell),
 }
@@ -158,6 +162,14 @@ impl Form {
 pub enum Intent {
     /// Send a message: bytes `range` of [`Out::bytes`].
     Send {
+        /// Text or binary.
+        kind: Kind,
+        /// Where in [`Out::bytes`] it lies.
+        range: Range<usize>,
+    },
+    /// Send a message that is not to wait behind others for a client that reads slowly, as a heartbeat
+    /// is: it goes before what waits. To whoever keeps up it comes in its turn. It is not compressed.
+    SendAhead {
         /// Text or binary.
         kind: Kind,
         /// Where in [`Out::bytes`] it lies.
@@ -314,6 +326,13 @@ impl Out {
         let start = self.bytes.len();
         write(&mut self.bytes);
         self.intents.push(Intent::Send { kind, range: start..self.bytes.len() });
+    }
+
+    /// Sends a message before others that wait, see [`Intent::SendAhead`].
+    pub fn send_ahead(&mut self, kind: Kind, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.intents.push(Intent::SendAhead { kind, range: start..self.bytes.len() });
     }
 
     /// Sends a message on a link, or appends it to the link's body.

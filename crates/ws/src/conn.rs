@@ -194,6 +194,24 @@ impl Connection {
         self.sender.message(kind, payload, out)
     }
 
+    /// Appends a message to `out` as one frame that is not compressed, whatever was agreed, so that it
+    /// may be put in front of messages that were appended before and have not left (RFC 7692 §7.2:
+    /// only compressed messages are read in the light of those before them).
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send).
+    pub fn send_plain(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        if self.state != State::Open {
+            return Err(Misuse::Closing.into());
+        }
+        self.sender.frame(kind.opcode(), payload, out)
+    }
+
     /// Appends a ping to `out`.
     ///
     /// # Errors

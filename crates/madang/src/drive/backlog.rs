@@ -73,6 +73,19 @@ impl Backlog {
         self.entries.push_back(Entry { bytes, key, counted });
     }
 
+    /// Puts frames of the client's own behind the first entry: that one may have left in part, or may be
+    /// what has to come first of all. Wherever one entry ends and another begins, a message does.
+    pub(super) fn push_ahead(&mut self, bytes: Bytes) {
+        self.settle();
+        if bytes.is_empty() {
+            return;
+        }
+        self.bytes += bytes.len();
+        self.counted += bytes.len();
+        let at = self.entries.len().min(1);
+        self.entries.insert(at, Entry { bytes, key: None, counted: true });
+    }
+
     /// Makes an entry of the own frames, so that others may come behind them.
     pub(super) fn settle(&mut self) {
         if !self.tail.is_empty() {

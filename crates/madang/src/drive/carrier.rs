@@ -177,6 +177,19 @@ impl Carrier {
         }
     }
 
+    /// [`send`](Self::send), not compressed: it may come before others.
+    pub(super) fn send_plain(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::WebSocket(ws) => ws.send_plain(kind, payload, out),
+            Self::Stream(_) | Self::None(_) => self.send(kind, payload, out),
+        }
+    }
+
     pub(super) fn ping(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         match self {
             Self::WebSocket(ws) => ws.ping(b"", out),

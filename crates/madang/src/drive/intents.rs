@@ -192,6 +192,10 @@ impl Worker {
                         let bytes = out.bytes.get(range).unwrap_or_default();
                         self.send(slot, cold, kind, bytes);
                     }
+                    Intent::SendAhead { kind, range } => {
+                        let bytes = out.bytes.get(range).unwrap_or_default();
+                        self.send_ahead(slot, cold, kind, bytes);
+                    }
                     Intent::Publish(wish) => self.publish(cold.id, *wish, &mut queue),
                     Intent::Subscribe(wish) => self.subscribe(slot, cold, &wish, &mut queue),
                     Intent::Unsubscribe(topic) => self.unsubscribe(cold, &topic, Farewell::Clean),
@@ -272,6 +276,15 @@ impl Worker {
         let own = self.clients.hot[slot].outbox.own(&mut self.pool);
         // After a close frame nothing is sent any more; the session is told that it is closed.
         if cold.carrier.send(ws_kind(kind), bytes, own).is_ok() {
+            self.mark_dirty(slot);
+        }
+    }
+
+    fn send_ahead(&mut self, slot: usize, cold: &mut Cold, kind: madang_proto::Kind, bytes: &[u8]) {
+        let outbox = &mut self.clients.hot[slot].outbox;
+        let carrier = &mut cold.carrier;
+        if outbox.ahead(&mut self.pool, |own| carrier.send_plain(ws_kind(kind), bytes, own)).is_ok()
+        {
             self.mark_dirty(slot);
         }
     }

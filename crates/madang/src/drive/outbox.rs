@@ -184,6 +184,20 @@ impl Outbox {
         }
     }
 
+    /// Queues a frame of the client's own before all that waits behind a blocked socket, if anything
+    /// does; `write` appends it to the buffer it is given.
+    pub(super) fn ahead<E>(
+        &mut self,
+        pool: &mut Pool,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Pending::Backlog(backlog) = &mut self.pending else { return write(self.own(pool)) };
+        let mut frame = Vec::new();
+        write(&mut frame)?;
+        backlog.push_ahead(frame.into());
+        Ok(())
+    }
+
     fn make_room_for_own(&mut self, pool: &mut Pool) {
         self.pending = match std::mem::take(&mut self.pending) {
             Pending::Empty => Pending::Own(pool.take()),

@@ -100,6 +100,31 @@ fn own_frames_are_kept_in_order_and_never_dropped() {
 }
 
 #[test]
+fn what_goes_ahead_waits_for_the_frame_that_was_begun_and_for_no_other() {
+    let limits = limits(SlowConsumer::Latest, 1000);
+    let (mut outbox, mut socket) = blocked(&limits);
+    let mut pool = Pool::default();
+    outbox.push_run(&run(&[(b"<11>", 1), (b"<22>", 2)]), &limits).unwrap();
+    outbox.own(&mut pool).extend_from_slice(b"pong");
+    let ping = |own: &mut Vec<u8>| {
+        own.extend_from_slice(b"ping");
+        Ok::<_, ()>(())
+    };
+    outbox.ahead(&mut pool, ping).unwrap();
+    assert_eq!(outbox.ahead(&mut pool, |_| Err(Overflow)), Err(Overflow));
+    // It is no delivery that another could take the place of.
+    assert_eq!(outbox.push_run(&run(&[(b"<33>", 1)]), &limits), Ok(1));
+    assert_eq!(outbox.backlog_bytes(), 2 + 4 * 4);
+    assert_eq!(flush(&mut outbox, &mut socket, 100), Flushed::Done);
+    assert_eq!(socket.got, b"[00]ping<22>pong<33>");
+    // Where nothing waits there is nothing to go before.
+    outbox.own(&mut pool).extend_from_slice(b"own");
+    outbox.ahead(&mut pool, ping).unwrap();
+    flush(&mut outbox, &mut socket, 100);
+    assert!(socket.got.ends_with(b"ownping"));
+}
+
+#[test]
 fn history_does_not_count_towards_the_limit() {
     let limits = limits(SlowConsumer::Disconnect, 8);
     let (mut outbox, mut socket) = blocked(&limits);

@@ -79,7 +79,7 @@ impl Worker {
     fn ping(&mut self, slot: usize) {
         let Some(cold) = self.clients.cold[slot].as_deref_mut() else { return };
         let hot = &mut self.clients.hot[slot];
-        if cold.carrier.ping(hot.outbox.own(&mut self.pool)).is_ok() {
+        if hot.outbox.ahead(&mut self.pool, |own| cold.carrier.ping(own)).is_ok() {
             hot.flags.set(Flags::PINGED);
             self.mark_dirty(slot);
         }

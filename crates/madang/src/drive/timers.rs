@@ -100,6 +100,18 @@ impl Worker {
             || hot.socket.as_ref().is_some_and(waits)
     }
 
+    /// Tells a session whose client is [unread](Self::is_unread) that its time has come, and again
+    /// soon, unless it has done by then what it had to.
+    fn remind(&mut self, slot: usize, cold: &mut Cold, id: ClientId) {
+        let mut out = std::mem::take(&mut self.out);
+        self.tell_with(slot, cold, Input::Unread, &mut out);
+        self.out = out;
+        let soon = self.now + UNREAD;
+        if let Some(at) = cold.session.as_deref().and_then(Session::poll_timeout) {
+            self.timers.note(&mut cold.due, at.max(soon), id);
+        }
+    }
+
     /// Tells sessions whose time has come.
     pub(super) fn ring(&mut self, cx: &mut Context<'_>) {
         if !self.timers.poll_due(cx) {
@@ -120,9 +132,7 @@ impl Worker {
             let Some(mut cold) = self.clients.cold[slot].take() else { continue };
             let due = cold.session.as_deref().and_then(Session::poll_timeout);
             if due.is_some_and(|due| self.now >= due) && self.is_unread(slot) {
-                let at = self.now + UNREAD;
-                cold.due = Some(at);
-                self.timers.heap.push(Reverse((at, id.token())));
+                self.remind(slot, &mut cold, id);
             } else if due.is_some_and(|due| self.now >= due) {
                 self.tell(slot, &mut cold, Input::Timeout);
             } else {

@@ -21,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) response: Response<()>,
     connection: Connection,
     news: VecDeque<News>,
+    /// Pings that have come, all of which are answered.
+    pub(crate) pings: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Client {
         let accepted = check_response(&response, &key, options).unwrap();
         let limits = Limits { max_message: usize::MAX, ..Limits::default() };
         let connection = Connection::new(Role::Client, &limits, accepted.deflate);
-        let mut client = Self { stream, response, connection, news: VecDeque::new() };
+        let mut client = Self { stream, response, connection, news: VecDeque::new(), pings: 0 };
         client.take(rest);
         Ok(client)
     }
@@ -108,19 +110,30 @@ impl Client {
 
     /// The next thing that comes.
     pub(crate) fn next(&mut self) -> News {
-        let mut buffer = vec![0; 64 * 1024];
         loop {
             if let Some(news) = self.news.pop_front() {
                 return news;
             }
-            match self.stream.read(&mut buffer) {
-                Ok(0) | Err(_) => {
-                    self.connection.handle_eof();
-                    self.take(Vec::new());
-                    assert!(!self.news.is_empty(), "nothing comes any more");
-                }
-                Ok(count) => self.take(buffer[..count].to_vec()),
+            self.read();
+        }
+    }
+
+    /// Reads until so many pings have come.
+    pub(crate) fn await_pings(&mut self, count: usize) {
+        while self.pings < count {
+            self.read();
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = vec![0; 64 * 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) | Err(_) => {
+                self.connection.handle_eof();
+                self.take(Vec::new());
+                assert!(!self.news.is_empty(), "nothing comes any more");
             }
+            Ok(count) => self.take(buffer[..count].to_vec()),
         }
     }
 
@@ -156,7 +169,10 @@ impl Client {
                 Event::Message { payload, .. } => News::Binary(payload.into_vec()),
                 Event::Pong(payload) => News::Pong(payload.into_vec()),
                 Event::Closed(closed) => News::Closed(closed.code.as_u16(), closed.reason),
-                Event::Ping(_) => continue,
+                Event::Ping(_) => {
+                    self.pings += 1;
+                    continue;
+                }
             });
         }
         self.transmit();

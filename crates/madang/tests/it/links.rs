@@ -251,13 +251,13 @@ impl Player for Sockets {
 }
 
 /// Passes on what is published to a topic.
-struct Feed;
+pub(super) struct Feed;
 
 impl Upper for Feed {
     fn opened(&mut self, engine: &mut Engine<'_>) {
         engine.out().subscribe(Subscribe {
             token: Token(0),
-            topic: Topic::new("feed").unwrap(),
+            topic: Topic::new("room").unwrap(),
             from: Cursor::Now,
             form: Form::default(),
             watch: false,
@@ -337,7 +337,7 @@ fn nothing_is_lost_or_doubled_on_the_way_to_a_websocket() {
             });
         }
         begun.wait();
-        let topic = Topic::new("feed").unwrap();
+        let topic = Topic::new("room").unwrap();
         for number in 1..=LAST {
             running.hub().publish(&topic, number.to_string()).unwrap();
             if number % 10 == 0 {

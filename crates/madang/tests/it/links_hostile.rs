@@ -6,7 +6,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -30,9 +30,9 @@ use madang::{
 pub(super) const POLLING: &str = "/engine.io?EIO=4&transport=polling";
 pub(super) const WEBSOCKET: &str = "/engine.io?EIO=4&transport=websocket";
 
-/// How many sessions there are.
+/// How many sessions there are, and whether a poll waits for the one that was asked last.
 #[derive(Clone, Default)]
-pub(super) struct Count(Arc<AtomicUsize>);
+pub(super) struct Count(Arc<AtomicUsize>, Arc<AtomicBool>);
 
 /// Echoes, and is counted.
 pub(super) struct Counted(Count);
@@ -65,6 +65,9 @@ impl Upper for Counted {
 
     fn message(&mut self, data: Data<'_>, engine: &mut Engine<'_>) -> Result<(), Malformed> {
         match data {
+            Data::Text("is there a poll?") => {
+                self.0.1.store(engine.is_writable(), Ordering::SeqCst);
+            }
             Data::Text("panic") => panic!("as the client wishes"),
             Data::Text(text) => engine.send_text(|out| out.extend_from_slice(text.as_bytes())),
             Data::Binary(bytes) => engine.send_binary(&bytes),
@@ -274,10 +277,15 @@ fn a_poll_that_is_given_up_ends_its_session_over_either_http() {
         let sid = open(address);
         let mut poll = connect(address);
         poll.write_all(get(&format!("{POLLING}&sid={sid}")).as_bytes()).unwrap();
+        // Of one that goes before it is seen, nobody hears.
+        until("the poll waits", || {
+            assert_eq!(ask(address, &post(&sid, "4is there a poll?")).status, 200);
+            count.1.load(Ordering::SeqCst)
+        });
         drop(poll);
-        until("the session is gone", || !is_there(address, &sid));
+        // Whoever says something to ask would have it answered by that poll.
+        count.none();
     }
-    count.none();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         // The stream is reset, or the connection ends.

@@ -1,16 +1,22 @@
 //! Clients that read too slowly, under each policy.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use madang::{
     OutboxLimits, Server, SlowConsumer,
     hub::{Draft, Hub},
-    proto::{Body, Topic, raw::PROTOCOL},
+    proto::{Body, Topic, engineio, raw::PROTOCOL},
 };
 
 use super::{
     client::{Client, News},
-    echo, start,
+    echo,
+    links::{ENGINE, Feed},
+    links_hostile::WEBSOCKET,
+    start,
 };
 
 const SIZE: usize = 16 * 1024;
@@ -128,6 +134,67 @@ async fn who_reads_nothing_for_too_long_is_disconnected() {
         std::thread::yield_now();
     }
     drop(stalled);
+}
+
+/// An outbox that takes whatever there is.
+fn endless() -> OutboxLimits {
+    OutboxLimits {
+        max_bytes: usize::MAX,
+        max_messages: usize::MAX,
+        max_stall: Duration::from_mins(1),
+        ..OutboxLimits::default()
+    }
+}
+
+/// A client that reads slowly is asked whether it is there before it has had all that waits.
+#[test]
+fn a_ping_goes_before_what_waits() {
+    let server = Server::new().workers(1).protocol(&PROTOCOL).outbox(endless());
+    let server = server.ping(Duration::from_secs(1), Duration::from_mins(1));
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let mut slow = reader(address);
+    let last = flood(&hub, None) - 1;
+    // It has come later and is pinged no sooner.
+    reader(address).await_pings(1);
+    let mut seen = 0;
+    while slow.pings == 0 {
+        seen = number(&slow.next_text());
+    }
+    assert!(seen < last, "the ping came behind everything");
+    while seen < last {
+        seen = number(&slow.next_text());
+    }
+}
+
+/// Engine.IO's own ping is a message like any other.
+#[test]
+fn a_heartbeat_goes_before_what_waits() {
+    let settings = engineio::Settings {
+        ping_interval: Duration::from_secs(1),
+        ping_timeout: Duration::from_mins(1),
+        ..engineio::Settings::default()
+    };
+    let reception = engineio::Reception::new(settings, |_| Feed);
+    let server = Server::new().workers(1).outbox(endless());
+    let server = server.reception("/engine.io", &ENGINE, Arc::new(reception));
+    let hub = server.hub().clone();
+    let (address, _running) = start(server);
+    let mut slow = Client::connect(address, WEBSOCKET);
+    assert!(slow.next_text().starts_with("0{"));
+    let last = flood(&hub, None) - 1;
+    // It has come later and is pinged no sooner.
+    let mut other = Client::connect(address, WEBSOCKET);
+    assert!(other.next_text().starts_with("0{"));
+    assert_eq!(other.next_text(), "2");
+    let (mut seen, mut pinged_at) = (None, None);
+    while seen != Some(last) {
+        match slow.next_text().split_at(1) {
+            ("2", "") => pinged_at = seen,
+            (_, text) => seen = Some(number(text)),
+        }
+    }
+    assert!(pinged_at.is_some_and(|at| at < last), "{pinged_at:?}");
 }
 
 /// What the socket takes again before the worker waits for that is told by no event of its own.

@@ -139,20 +139,27 @@ impl<U: Upper> Session<U> {
                 return out.close(1000, "");
             }
         }
-        match self.core.beat {
-            Beat::Ask(at) if now >= at => {
-                // From when it was due: the client counts from there, too.
-                self.core.beat = Beat::Due(
-                    at.max(now.checked_sub(LATE).unwrap_or(now)) + self.core.settings.ping_timeout,
-                );
-                self.core.send_packet(&Packet::bare(Kind::Ping), out);
-            }
-            Beat::Due(at) if now >= at => self.core.end(Reason::PingTimeout, now, out),
-            _ => {}
+        self.ask(now, out);
+        if let Beat::Due(at) = self.core.beat
+            && now >= at
+        {
+            self.core.end(Reason::PingTimeout, now, out);
         }
         if self.upper.poll_timeout().is_some_and(|at| now >= at) {
             let (upper, mut engine) = self.engine(now, out);
             upper.timeout(&mut engine);
+        }
+    }
+
+    /// Pings the client if it is time to.
+    fn ask(&mut self, now: Instant, out: &mut Out) {
+        if let Beat::Ask(at) = self.core.beat
+            && now >= at
+        {
+            // From when it was due: the client counts from there, too.
+            let asked = at.max(now.checked_sub(LATE).unwrap_or(now));
+            self.core.beat = Beat::Due(asked + self.core.settings.ping_timeout);
+            self.core.ping(out);
         }
     }
 
@@ -210,6 +217,7 @@ impl<U: Upper> crate::Session for Session<U> {
                 }
             }
             Input::Timeout => self.tick(now, out),
+            Input::Unread => self.ask(now, out),
             Input::Closed(_) => {
                 self.core.beat = Beat::Never;
                 let why = *self.core.ended.get_or_insert(Reason::TransportClose);

@@ -171,6 +171,17 @@ impl Core {
         }
     }
 
+    /// Asks whether the client is there. Where it has yet to read much, it should not find the question
+    /// behind all that, when the time for an answer is over.
+    pub(super) fn ping(&mut self, out: &mut Out) {
+        match &mut self.transport {
+            Transport::WebSocket => {
+                out.send_ahead(crate::Kind::Text, &[b'0' + Kind::Ping.number()])
+            }
+            Transport::Polling(polling) => polling.queue(Kind::Ping, false, Vec::new()),
+        }
+    }
+
     /// What was queued leaves if a poll waits for it. At the end of every input.
     pub(super) fn flush(&mut self, now: Instant, out: &mut Out) {
         let Transport::Polling(polling) = &mut self.transport else { return };

@@ -67,7 +67,7 @@ impl Session {
         let Out { intents, bytes } = &mut inner;
         for intent in intents.drain(..) {
             match intent {
-                Intent::Send { range, .. } => {
+                Intent::Send { range, .. } | Intent::SendAhead { range, .. } => {
                     let said = bytes.get(range).and_then(|said| std::str::from_utf8(said).ok());
                     // Frames are text; what is none has no way to this client.
                     let Some(said) = said.filter(|_| self.is_open()) else { continue };

@@ -215,7 +215,7 @@ impl Pair {
     ) {
         let place = &mut self.sessions[at];
         match intent {
-            Intent::Send { kind, range } => {
+            Intent::Send { kind, range } | Intent::SendAhead { kind, range } => {
                 if let Some(who) = place.carrier.clone().filter(|_| !place.closing) {
                     self.bring(&who, kind, &bytes[range]);
                 }

@@ -246,6 +246,40 @@ fn shared_compressed_frame_among_own_ones() {
     }
 }
 
+/// A message that was made last may come first, as it was not compressed.
+#[test]
+fn a_plain_message_may_overtake_compressed_ones() {
+    for keep in [false, true] {
+        in_every_split(|split| {
+            for place in 0..=3 {
+                let mut pair = pair(split, keep);
+                let text = lyrics(400);
+                let mut wire: Vec<Vec<u8>> = (0..3)
+                    .map(|_| {
+                        pair.send(Role::Server, Kind::Text, text.as_bytes());
+                        pair.take_sent(Role::Server)
+                    })
+                    .collect();
+                let mut plain = Vec::new();
+                let sender = pair.connection(Role::Server);
+                sender.send_plain(Kind::Text, text.as_bytes(), &mut plain).unwrap();
+                assert_eq!(plain, frame(Role::Server, 0x81, text.as_bytes()));
+                wire.insert(place, plain);
+                pair.send(Role::Server, Kind::Text, text.as_bytes());
+                wire.push(pair.take_sent(Role::Server));
+                pair.inject(Role::Client, &wire.concat());
+                pair.settle();
+                let said = [(Kind::Text, text.as_bytes())];
+                pair.assert_messages(Role::Client, &said.repeat(5));
+            }
+        });
+    }
+    let mut pair = pair(Split::Whole, true);
+    let sender = pair.connection(Role::Server);
+    sender.close(crate::CloseCode::NORMAL, "", std::time::Instant::now()).unwrap();
+    assert!(sender.send_plain(Kind::Text, b"late", &mut Vec::new()).is_err());
+}
+
 #[test]
 fn idle_connection_without_takeover_holds_nothing() {
     let mut pair = pair(Split::Random(3), false);
