@@ -176,7 +176,7 @@ impl Core {
     pub(super) fn ping(&mut self, out: &mut Out) {
         match &mut self.transport {
             Transport::WebSocket => {
-                out.send_ahead(crate::Kind::Text, &[b'0' + Kind::Ping.number()])
+                out.send_ahead(crate::Kind::Text, &[b'0' + Kind::Ping.number()]);
             }
             Transport::Polling(polling) => polling.queue(Kind::Ping, false, Vec::new()),
         }
