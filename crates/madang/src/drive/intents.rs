@@ -24,6 +24,7 @@ use super::{
     outbox::SlowConsumer,
     reach::respond,
     stream::Stream,
+    turn::JOIN,
     worker::Worker,
 };
 use crate::app::{Begin, Command};
@@ -310,6 +311,7 @@ impl Worker {
         wish: &Subscribe,
         queue: &mut VecDeque<Next>,
     ) {
+        self.heard += JOIN;
         let joined = match self.join(slot, cold, wish) {
             Ok(joined) => joined,
             Err(refusal) => {

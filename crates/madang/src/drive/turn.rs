@@ -28,6 +28,8 @@ const MAX_LEFTOVERS: usize = 4 * 1024 * 1024;
 const SHARE: usize = 256 * 1024;
 /// What a message counts beside its bytes.
 const MESSAGE: usize = 64;
+/// What it counts if it asks to join a topic: that takes so much longer, also where it is refused.
+pub(super) const JOIN: usize = 4 * 1024;
 /// How many seconds an ended connection may take to read our goodbye and close.
 const LINGER: u32 = 2;
 
