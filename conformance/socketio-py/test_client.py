@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 
 import requests
+import serial
 import socketio
 import urllib3
 from server import Server
@@ -63,10 +64,12 @@ class Client:
         self.io = socketio.Client(
             http_session=session,
             ssl_verify=False,
+            websocket_extra_options={"sslopt": {"context": serial.context()}},
             reconnection=reconnects,
             reconnection_delay=0.05,
             reconnection_delay_max=0.2,
         )
+        serial.in_order(self.io)
         for namespace in namespaces:
             self.io.on("*", self.hears(namespace), namespace=namespace)
             self.io.on("disconnect", lambda *_: self.lost.put("lost"), namespace=namespace)
