@@ -168,7 +168,8 @@ pub enum Intent {
         range: Range<usize>,
     },
     /// Send a message that is not to wait behind others for a client that reads slowly, as a heartbeat
-    /// is: it goes before what waits. To whoever keeps up it comes in its turn. It is not compressed.
+    /// is: it goes before what waits, behind others that did so. To whoever keeps up it comes in its
+    /// turn. It is not compressed.
     SendAhead {
         /// Text or binary.
         kind: Kind,

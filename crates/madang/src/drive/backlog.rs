@@ -32,6 +32,8 @@ struct Entry {
     /// Topic and event of a delivery; own frames and history have none and are not dropped.
     key: Option<u64>,
     counted: bool,
+    /// It did not wait for those before it.
+    is_ahead: bool,
 }
 
 impl Backlog {
@@ -70,11 +72,12 @@ impl Backlog {
         }
         self.bytes += bytes.len();
         self.counted += if counted { bytes.len() } else { 0 };
-        self.entries.push_back(Entry { bytes, key, counted });
+        self.entries.push_back(Entry { bytes, key, counted, is_ahead: false });
     }
 
-    /// Puts frames of the client's own behind the first entry: that one may have left in part, or may be
-    /// what has to come first of all. Wherever one entry ends and another begins, a message does.
+    /// Puts frames of the client's own behind the first entry, which may have left in part or may be
+    /// what has to come first of all, and behind others that went ahead. Wherever one entry ends and
+    /// another begins, a message does.
     pub(super) fn push_ahead(&mut self, bytes: Bytes) {
         self.settle();
         if bytes.is_empty() {
@@ -82,8 +85,9 @@ impl Backlog {
         }
         self.bytes += bytes.len();
         self.counted += bytes.len();
-        let at = self.entries.len().min(1);
-        self.entries.insert(at, Entry { bytes, key: None, counted: true });
+        let others = self.entries.iter().skip(1).take_while(|entry| entry.is_ahead).count();
+        let at = self.entries.len().min(1 + others);
+        self.entries.insert(at, Entry { bytes, key: None, counted: true, is_ahead: true });
     }
 
     /// Makes an entry of the own frames, so that others may come behind them.

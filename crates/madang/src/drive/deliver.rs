@@ -1,4 +1,4 @@
-//! From the mailbox to the outboxes.
+//! From the mailbox, and from sessions, to the outboxes.
 
 use std::{
     sync::Arc,
@@ -13,7 +13,6 @@ use smallvec::SmallVec;
 use super::{
     carrier::{self, Framing},
     client::{Cold, Flags},
-    intents::ws_kind,
     mail::{Mail, Protocols},
     outbox::{Part, Run},
     worker::Worker,
@@ -234,6 +233,26 @@ impl Worker {
     pub(super) fn count_replays(&mut self) {
         self.replaying = self.clients.hot.iter().map(|hot| hot.outbox.replay_bytes()).sum();
     }
+
+    /// Sends a message of the client's own session.
+    #[inline]
+    pub(super) fn send(&mut self, slot: usize, cold: &mut Cold, kind: Kind, bytes: &[u8]) {
+        let own = self.clients.hot[slot].outbox.own(&mut self.pool);
+        // After a close frame nothing is sent any more; the session is told that it is closed.
+        if cold.carrier.send(ws_kind(kind), bytes, own).is_ok() {
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// [`send`](Self::send) before what waits, see [`Intent::SendAhead`](madang_proto::Intent).
+    pub(super) fn send_ahead(&mut self, slot: usize, cold: &mut Cold, kind: Kind, bytes: &[u8]) {
+        let outbox = &mut self.clients.hot[slot].outbox;
+        let carrier = &mut cold.carrier;
+        if outbox.ahead(&mut self.pool, |own| carrier.send_plain(ws_kind(kind), bytes, own)).is_ok()
+        {
+            self.mark_dirty(slot);
+        }
+    }
 }
 
 /// The runs of one batch of publications, one for each form that a member takes.
@@ -406,4 +425,11 @@ fn parts_of(form: FormKey) -> (usize, Form, u8) {
 /// A server that keeps its context between messages cannot take what another compressor made.
 pub(super) fn shared_window(agreement: &deflate::Agreement) -> u8 {
     if agreement.server_no_context_takeover { agreement.server_max_window_bits } else { 0 }
+}
+
+fn ws_kind(kind: Kind) -> madang_ws::Kind {
+    match kind {
+        Kind::Text => madang_ws::Kind::Text,
+        Kind::Binary => madang_ws::Kind::Binary,
+    }
 }

@@ -267,29 +267,6 @@ impl Worker {
         self.begin_close(slot, cold, 1013, &reason);
     }
 
-    pub(super) fn send(
-        &mut self,
-        slot: usize,
-        cold: &mut Cold,
-        kind: madang_proto::Kind,
-        bytes: &[u8],
-    ) {
-        let own = self.clients.hot[slot].outbox.own(&mut self.pool);
-        // After a close frame nothing is sent any more; the session is told that it is closed.
-        if cold.carrier.send(ws_kind(kind), bytes, own).is_ok() {
-            self.mark_dirty(slot);
-        }
-    }
-
-    fn send_ahead(&mut self, slot: usize, cold: &mut Cold, kind: madang_proto::Kind, bytes: &[u8]) {
-        let outbox = &mut self.clients.hot[slot].outbox;
-        let carrier = &mut cold.carrier;
-        if outbox.ahead(&mut self.pool, |own| carrier.send_plain(ws_kind(kind), bytes, own)).is_ok()
-        {
-            self.mark_dirty(slot);
-        }
-    }
-
     fn publish(&mut self, session: u64, wish: Publish, queue: &mut VecDeque<Next>) {
         let Publish { token, topic, event, body, publisher, exact, not_me, not_in } = wish;
         let except = (not_me || !not_in.is_empty())
@@ -497,11 +474,4 @@ fn form_key(cold: &Cold, form: Form) -> FormKey {
 
 fn refusal(error: impl std::fmt::Display) -> Refusal {
     Refusal { reason: error.to_string() }
-}
-
-pub(super) fn ws_kind(kind: madang_proto::Kind) -> madang_ws::Kind {
-    match kind {
-        madang_proto::Kind::Text => madang_ws::Kind::Text,
-        madang_proto::Kind::Binary => madang_ws::Kind::Binary,
-    }
 }

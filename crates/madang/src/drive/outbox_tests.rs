@@ -111,12 +111,17 @@ fn what_goes_ahead_waits_for_the_frame_that_was_begun_and_for_no_other() {
         Ok::<_, ()>(())
     };
     outbox.ahead(&mut pool, ping).unwrap();
+    let again = |own: &mut Vec<u8>| {
+        own.extend_from_slice(b"next");
+        Ok::<_, ()>(())
+    };
+    outbox.ahead(&mut pool, again).unwrap();
     assert_eq!(outbox.ahead(&mut pool, |_| Err(Overflow)), Err(Overflow));
     // It is no delivery that another could take the place of.
     assert_eq!(outbox.push_run(&run(&[(b"<33>", 1)]), &limits), Ok(1));
-    assert_eq!(outbox.backlog_bytes(), 2 + 4 * 4);
+    assert_eq!(outbox.backlog_bytes(), 2 + 5 * 4);
     assert_eq!(flush(&mut outbox, &mut socket, 100), Flushed::Done);
-    assert_eq!(socket.got, b"[00]ping<22>pong<33>");
+    assert_eq!(socket.got, b"[00]pingnext<22>pong<33>");
     // Where nothing waits there is nothing to go before.
     outbox.own(&mut pool).extend_from_slice(b"own");
     outbox.ahead(&mut pool, ping).unwrap();
